@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hearth/base.h - attributes and the ABI version that every other header rests on.
+ *
+ * ABI history, newest first. A minor only appends; nothing is ever edited.
+ *   1.0  first version
+ */
+#ifndef HEARTH_BASE_H
+#define HEARTH_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEARTH_ABI_MAJOR 1
+#define HEARTH_ABI_MINOR 0
+
+#ifdef __cplusplus
+#define HEARTH_BEGIN_DECLS extern "C" {
+#define HEARTH_END_DECLS }
+#else
+#define HEARTH_BEGIN_DECLS
+#define HEARTH_END_DECLS
+#endif
+
+#define HEARTH_EXPORT __attribute__((visibility("default")))
+#define HEARTH_MUST_CHECK __attribute__((warn_unused_result))
+#define HEARTH_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+
+/* Runs fn(&variable) when the variable leaves its scope. Such functions never suspend. */
+#define HEARTH_CLEANUP(fn) __attribute__((cleanup(fn)))
+
+/*
+ * Marks a function that may let other tasks run before it returns. Only such a function may call one;
+ * tools/check-suspends proves it, and the host checks it at run time. After such a call, whatever was read
+ * from shared state may have changed.
+ */
+#ifdef __clang__
+#define HEARTH_SUSPENDS __attribute__((annotate("hearth_suspends")))
+#else
+#define HEARTH_SUSPENDS
+#endif
+
+#define HEARTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Aborts with file and line. For what only a mistake in our own code can cause; input never reaches one. */
+#define hearth_assert(condition) \
+	((condition) ? (void)0 : hearth_assert_failed(#condition, __FILE__, __LINE__))
+
+/*
+ * Three words say how long a pointer lives, in every comment of the SDK:
+ *   borrowed  until the call returns, or until the next suspension
+ *   arena     until the arena (a task's, unless another is named) ends
+ *   owned     the receiver frees it, with the function that is named
+ */
+
+HEARTH_BEGIN_DECLS
+
+HEARTH_EXPORT __attribute__((noreturn))
+void hearth_assert_failed(const char *condition, const char *file, int line);
+
+HEARTH_END_DECLS
+#endif
