@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host/http/http.h - inbound HTTP as the host starts it; hearth/http.h is what plugins see.
+ */
+#ifndef HOST_HTTP_HTTP_H
+#define HOST_HTTP_HTTP_H
+
+#include <hearth/http.h>
+
+/* Notes a plugin's endpoints; before http_start. A path that is taken already is an error naming both plugins. */
+int http_declare(const char *plugin, void *self, const struct hearth_endpoint *table, struct hearth_error *err);
+
+/* Who turns tokens into users; NULL until a plugin offers hearth.auth. */
+void http_use_auth(const struct hearth_auth *auth);
+
+/* Checks the listeners: section (or worker_listeners); no I/O. */
+int http_check_config(struct hearth_error *err);
+
+/* Compiles the routes and opens the listeners of the configuration, systemd's sockets first. */
+int http_start(struct hearth_error *err);
+/* Stops accepting, lets running requests end, answers long polls. */
+void http_drain(void);
+void http_stop(void);
+/* New certificates (SIGHUP). */
+int http_reload(struct hearth_error *err);
+
+/* Reads the rc_* keys. Before http_start. */
+int limits_init(struct hearth_error *err);
+
+const struct hearth_http *http_service(void);
+const struct hearth_limits *limits_service(void);
+
+#endif

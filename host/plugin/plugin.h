@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host/plugin/plugin.h - finding, checking, ordering and running plugins, and their hooks.
+ */
+#ifndef HOST_PLUGIN_PLUGIN_H
+#define HOST_PLUGIN_PLUGIN_H
+
+#include <hearth/plugin.h>
+
+struct plugin; /* one loaded plugin */
+
+/* Opens each named plugin from the plugin path and checks its descriptor; runs none of its code. */
+int plugin_open(const char *const *names, size_t count, struct hearth_error *err);
+
+/* Loads all, providers before users; tells every missing need in one line each. */
+int plugin_load_all(struct hearth_error *err);
+HEARTH_SUSPENDS int plugin_start_all(struct hearth_task *task, struct hearth_error *err); /* migrations, then start */
+HEARTH_SUSPENDS void plugin_drain_all(struct hearth_task *task);
+void plugin_stop_all(void);
+
+/* Walks the loaded ones; NULL at the end. */
+const struct plugin *plugin_at(size_t index);
+const struct hearth_plugin *plugin_descriptor(const struct plugin *plugin);
+const char *plugin_file(const struct plugin *plugin);
+
+const struct hearth_hooks *hook_service(void);
+
+#endif
