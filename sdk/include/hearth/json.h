@@ -44,9 +44,9 @@ enum hearth_json_type {
 #define HEARTH_JSON_BIG_INTS 2u  /* integers up to 64 bits (room versions 1 to 5 let them through) */
 
 /*
- * Parses one value. text need not be NUL-terminated, and must outlive the value: strings without escapes and source
- * spans point into it. Returns 0, or -EINVAL with M_NOT_JSON for what is no JSON and M_BAD_JSON for what is JSON that
- * Matrix forbids (duplicate keys, numbers out of range, nesting).
+ * Parses one value. text need not be NUL-terminated, and must outlive the value: source spans point into it. Returns 0,
+ * or -EINVAL with M_NOT_JSON for what is no JSON and M_BAD_JSON for what is JSON that Matrix forbids (duplicate keys,
+ * lone surrogates, numbers out of range, nesting). "-0" is the integer 0.
  */
 HEARTH_EXPORT HEARTH_MUST_CHECK
 int hearth_json_parse(struct hearth_arena *arena, const char *text, size_t length, uint32_t flags,
@@ -83,9 +83,9 @@ HEARTH_EXPORT int hearth_json_equal(const struct hearth_json *a, const struct he
 /* --- building --- */
 HEARTH_EXPORT struct hearth_json *hearth_json_object_new(struct hearth_arena *arena);
 HEARTH_EXPORT struct hearth_json *hearth_json_array_new(struct hearth_arena *arena);
-/* A shallow copy that can be changed. object NULL or no object: an empty one. */
+/* A shallow copy that can be changed, its members in the order of their keys. object NULL or no object: an empty one. */
 HEARTH_EXPORT struct hearth_json *hearth_json_object_copy(struct hearth_arena *arena, const struct hearth_json *object);
-/* Adds or replaces. key is copied. value NULL: does nothing. */
+/* Adds or replaces; members of a built object stand in the order of their keys. key is copied. value NULL: nothing. */
 HEARTH_EXPORT void hearth_json_set(struct hearth_json *object, const char *key, const struct hearth_json *value);
 HEARTH_EXPORT void hearth_json_set_string(struct hearth_json *object, const char *key, const char *text);
 HEARTH_EXPORT void hearth_json_set_int(struct hearth_json *object, const char *key, int64_t number);
@@ -100,7 +100,8 @@ HEARTH_EXPORT const struct hearth_json *hearth_json_null_new(struct hearth_arena
 /*
  * Canonical JSON (spec appendices): sorted keys, no spaces, shortest escapes, UTF-8. NUL-terminated, arena.
  * -EINVAL with M_BAD_JSON where a float or an integer beyond 2^53 stands in the value, unless flags allow them as in
- * hearth_json_parse (HEARTH_JSON_BIG_INTS also lets floats through, as room versions 1 to 5 do).
+ * hearth_json_parse (HEARTH_JSON_BIG_INTS also lets floats through, as room versions 1 to 5 do), and for nesting beyond
+ * HEARTH_JSON_DEPTH_MAX: what is canonical can be parsed again. ret_length may be NULL.
  */
 HEARTH_EXPORT HEARTH_MUST_CHECK
 int hearth_json_canonical(struct hearth_arena *arena, const struct hearth_json *value, uint32_t flags, char **ret_text,

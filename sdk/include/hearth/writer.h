@@ -24,7 +24,7 @@ HEARTH_BEGIN_DECLS
 
 struct hearth_writer;
 
-/* A writer whose text lives in the arena. */
+/* A writer whose text lives as long as the arena. Bytes that are not UTF-8 are written as U+FFFD. */
 HEARTH_EXPORT struct hearth_writer *hearth_writer_new(struct hearth_arena *arena);
 
 HEARTH_EXPORT void hearth_write_object(struct hearth_writer *w, const char *key); /* opens; close with _end */
