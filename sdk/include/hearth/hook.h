@@ -164,6 +164,17 @@ struct hearth_hook_profile {
 	const char *field; /* "displayname", "avatar_url", ... */
 };
 
+/* receipt.stored: all, fail-closed. Inside the transaction that stores a user's own read receipts. */
+#define HEARTH_HOOK_RECEIPT_STORED "receipt.stored"
+struct hearth_hook_receipt {
+	struct hearth_tx *tx;
+	const char       *user_id;
+	const char       *room_id;
+	const char       *event_id;
+	const char       *thread_id; /* "main", a thread root, or NULL: unthreaded */
+	const char       *type;      /* "m.read", "m.read.private" */
+};
+
 /* versions.extend, capabilities.extend: all, fail-open; no suspension. Write members into out. */
 #define HEARTH_HOOK_VERSIONS_EXTEND "versions.extend"
 #define HEARTH_HOOK_CAPABILITIES_EXTEND "capabilities.extend"

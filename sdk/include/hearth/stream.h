@@ -67,7 +67,8 @@ struct hearth_stream {
 	const char *writers;   /* key under stream_writers that names the instances that may write; NULL: any */
 	int32_t     sync_slot; /* position in the sync token, as Synapse counts: events 0, presence 1, typing 2,
 				* receipts 3, account_data 4, push_rules 5, to_device 6, device_lists 7; -1: by name;
-				* -2: not in the token */
+				* -2: not in the token, asked last of all
+				* about the rooms that stand in the response (active_rooms) */
 	uint32_t    memory;    /* 1: positions live in memory and start from the clock (typing); sequence is NULL */
 	/* Contributes to a sync. NULL: nothing. Errors fail the sync. */
 	HEARTH_SUSPENDS int (*sync)(void *self, struct hearth_task *task, const struct hearth_sync_query *query,

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hearth/services/rooms.h - hearth.rooms/1: the event store, room state, and sending events.
+ * Every function takes the table first. Results: arena of the task, unless said otherwise.
+ *
+ * 1.0  first version
+ */
+#ifndef HEARTH_SERVICES_ROOMS_H
+#define HEARTH_SERVICES_ROOMS_H
+
+#include <hearth/http.h>
+#include <hearth/matrix/auth.h>
+#include <hearth/matrix/filter.h>
+
+HEARTH_BEGIN_DECLS
+
+#define HEARTH_ROOMS_ID "hearth.rooms"
+#define HEARTH_ROOMS_MAJOR 1
+#define HEARTH_ROOMS_MINOR 0
+
+/* An event as the store keeps it. */
+struct hearth_stored_event {
+	uint32_t    size;
+	uint32_t    outlier, rejected, soft_failed, redacted; /* redacted: json is already the redacted form */
+	int64_t     stream_ordering; /* negative: backfilled */
+	int64_t     depth;
+	int64_t     origin_server_ts;
+	const char *event_id, *room_id, *type, *sender, *state_key; /* state_key NULL: no state event */
+	const char *json;            /* the canonical PDU */
+	size_t      json_length;
+	const char *redacted_because; /* the redaction's client JSON; NULL */
+	const char *txn_id;          /* of the device that sent it; NULL */
+	const char *txn_device;      /* whose transaction that is; NULL */
+};
+
+/* A (user, room) membership at a position of the events stream. */
+struct hearth_membership {
+	uint32_t    size;
+	const char *room_id;
+	const char *user_id;
+	const char *membership;  /* join, invite, knock, leave, ban */
+	const char *event_id;
+	const char *sender;
+	int64_t     stream_ordering;
+	uint32_t    forgotten;
+};
+
+/* An event to be made and sent. */
+struct hearth_draft {
+	uint32_t                  size;
+	const char               *room_id;
+	const char               *sender;     /* a local user */
+	const char               *type;
+	const char               *state_key;  /* NULL: no state event */
+	const struct hearth_json *content;
+	const char               *redacts;    /* m.room.redaction; NULL */
+	const char               *txn_id;     /* with device_id: makes a retry answer the first event's id; NULL */
+	const char               *device_id;
+	int64_t                   origin_server_ts; /* 0: now */
+	uint32_t                  unless_same; /* 1: a state event equal to the current one is not sent again */
+};
+
+/* What a page or a timeline asks for. */
+struct hearth_timeline_query {
+	uint32_t    size;
+	const char *room_id;
+	int64_t     from;      /* exclusive, stream ordering; backwards pages start below it */
+	int64_t     to;        /* exclusive for backwards (INT64_MIN: the start), inclusive for forwards */
+	uint32_t    backwards; /* 1: newest first */
+	uint32_t    limit;
+	const struct hearth_event_filter *filter; /* NULL: all */
+	const char *viewer;    /* history visibility and ignored users as this user sees it; NULL: everything */
+};
+
+struct hearth_timeline {
+	const struct hearth_stored_event *events; /* in the direction that was asked */
+	size_t                            count;
+	uint32_t                          limited; /* more lies beyond */
+	int64_t                           next;    /* where a next page starts */
+};
+
+/* One change of a room's current state. event_id NULL: the entry is gone. */
+struct hearth_state_delta {
+	const char *room_id, *type, *state_key, *event_id, *prev_event_id;
+	int64_t     stream_ordering;
+};
+
+struct hearth_room_summary {
+	uint32_t            size;
+	int64_t             joined_count, invited_count;
+	struct hearth_texts heroes; /* up to 5, not the viewer; empty where the room has a name or canonical alias */
+};
+
+/* How an event is written for a client. */
+struct hearth_client_form {
+	uint32_t    size;
+	const char *viewer;       /* adds unsigned.transaction_id and unsigned.membership for them; NULL */
+	const char *device_id;
+	uint32_t    without_room_id; /* /sync leaves it out */
+	uint32_t    federation_format; /* filter's event_format: the PDU as it stands */
+	uint32_t    stripped;     /* type, state_key, sender, content alone */
+	uint32_t    bundle;       /* aggregations that hearth_rooms.bundle prepared are written */
+	const struct hearth_json *event_fields; /* filter's; NULL: all */
+	const void *bundled;      /* from bundle; NULL */
+};
+
+struct hearth_rooms {
+	struct hearth_service base;
+
+	/* --- reading events --- */
+	/* In the order of ids; event_id NULL where unknown. One query for all. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*events)(const struct hearth_rooms *service, struct hearth_task *task, const char *const *ids, size_t count,
+		      const struct hearth_stored_event **ret_events, struct hearth_error *err);
+	/* Several rooms' timelines at once, one round trip. ret_timelines[i] belongs to queries[i]. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*timelines)(const struct hearth_rooms *service, struct hearth_task *task,
+			 const struct hearth_timeline_query *queries, size_t count,
+			 struct hearth_timeline *ret_timelines, struct hearth_error *err);
+	/*
+	 * Of events, keeps those the user may see (history visibility at each event, membership, ignored senders,
+	 * soft-failed and rejected ones out), in place; returns how many in *count.
+	 */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*filter_visible)(const struct hearth_rooms *service, struct hearth_task *task, const char *user_id,
+			      struct hearth_stored_event *events, size_t *count, struct hearth_error *err);
+
+	/* --- state --- */
+	/* The room's version, or NULL in *ret_version where the room is unknown. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*version)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+		       const struct hearth_room_version **ret_version, struct hearth_error *err);
+	/*
+	 * State entries of a room as events. at: stream ordering up to which the current state is meant (INT64_MAX: now).
+	 * types/state_keys: pairs that are wanted, state_key NULL: all of the type; count 0: the whole state.
+	 */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*state)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id, int64_t at,
+		     const char *const *types, const char *const *state_keys, size_t pair_count,
+		     const struct hearth_stored_event **ret_events, size_t *ret_count, struct hearth_error *err);
+	/* The state just before an event (of the fork it stands on), as above. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*state_before)(const struct hearth_rooms *service, struct hearth_task *task, const char *event_id,
+			    const char *const *types, const char *const *state_keys, size_t pair_count,
+			    const struct hearth_stored_event **ret_events, size_t *ret_count, struct hearth_error *err);
+	/* Changes of the current state of these rooms in (from, to], in order. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*state_deltas)(const struct hearth_rooms *service, struct hearth_task *task, const char *const *room_ids,
+			    size_t room_count, int64_t from, int64_t to, const struct hearth_state_delta **ret_deltas,
+			    size_t *ret_count, struct hearth_error *err);
+
+	/* --- membership --- */
+	/* The user's rooms as of the position (INT64_MAX: now), forgotten ones left out. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*memberships)(const struct hearth_rooms *service, struct hearth_task *task, const char *user_id, int64_t at,
+			   const struct hearth_membership **ret_memberships, size_t *ret_count, struct hearth_error *err);
+	/* One membership; membership NULL where there never was one. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*membership)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			  const char *user_id, struct hearth_membership *ret_membership, struct hearth_error *err);
+	/* Users of a room with that membership (NULL: all); local_only: of this server. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*members)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+		       const char *membership, int local_only, struct hearth_texts *ret_user_ids, struct hearth_error *err);
+	/* Users who are joined to a room that user_id is joined to; candidates (count 0: anyone) narrows it. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*sharing_users)(const struct hearth_rooms *service, struct hearth_task *task, const char *user_id,
+			     const char *const *candidates, size_t count, struct hearth_texts *ret_user_ids,
+			     struct hearth_error *err);
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*summaries)(const struct hearth_rooms *service, struct hearth_task *task, const char *const *room_ids,
+			 size_t count, const char *viewer, struct hearth_room_summary *ret_summaries,
+			 struct hearth_error *err);
+
+	/* --- writing --- */
+	/* Makes, checks, signs, stores and announces an event; answers after the commit. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*send)(const struct hearth_rooms *service, struct hearth_task *task, const struct hearth_draft *draft,
+		    const char **ret_event_id, struct hearth_error *err);
+
+	/* --- client form --- */
+	/* Gathers aggregations (edits, threads, references) of events for a viewer, a few queries for all. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*bundle)(const struct hearth_rooms *service, struct hearth_task *task, const char *viewer,
+		      const struct hearth_stored_event *events, size_t count, const void **ret_bundled,
+		      struct hearth_error *err);
+	/* Writes one event; splices the stored bytes. key as in hearth_write_*. Does not suspend. */
+	void (*write)(const struct hearth_rooms *service, struct hearth_writer *w, const char *key,
+		      const struct hearth_stored_event *event, const struct hearth_client_form *form);
+
+	/* The room that a local alias points to. -ENOENT: no such alias. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*alias_to_room)(const struct hearth_rooms *service, struct hearth_task *task, const char *alias,
+			     const char **ret_room_id, struct hearth_error *err);
+};
+
+static inline const struct hearth_rooms *hearth_rooms(const struct hearth_host *host)
+{
+	return (const struct hearth_rooms *)host->service(host, HEARTH_ROOMS_ID, HEARTH_ROOMS_MAJOR,
+							  HEARTH_ROOMS_MINOR);
+}
+
+HEARTH_END_DECLS
+#endif
