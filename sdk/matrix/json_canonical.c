@@ -29,9 +29,15 @@ static int write_int(struct serialiser *s, int64_t number)
 
 static int write_float(struct serialiser *s, double number)
 {
-	if (!(s->flags & HEARTH_JSON_BIG_INTS))
+	bool is_integer = number >= (double)HEARTH_JSON_INT_MIN && number <= (double)HEARTH_JSON_INT_MAX &&
+			  number == (double)(int64_t)number;
+
+	if (s->flags & HEARTH_JSON_BIG_INTS)
+		hearth_text_json_float(s->text, number);
+	else if (is_integer && !(s->flags & HEARTH_JSON_NO_FLOATS))
+		hearth_text_json_int(s->text, (int64_t)number);
+	else
 		return hearth_refuse(s->err, 400, "M_BAD_JSON", "a number is no integer");
-	hearth_text_json_float(s->text, number);
 	return 0;
 }
 

@@ -382,7 +382,7 @@ static void canonical_form_is_the_specifications(void **state)
 		{ "{ \"\u672c\": 2, \"\u65e5\": 1 }", "{\"\u65e5\":1,\"\u672c\":2}" },
 		{ "{ \"a\": \"\\u65E5\" }", "{\"a\":\"\u65e5\"}" },
 		{ "{ \"a\": null }", "{\"a\":null}" },
-		{ "{ \"a\": -0, \"b\": 1 }", "{\"a\":0,\"b\":1}" },
+		{ "{ \"a\": -0, \"b\": 1e10 }", "{\"a\":0,\"b\":10000000000}" },
 		/* not from there: escapes; code points beyond the BMP sort behind U+FFFF, unlike in UTF-16 */
 		{ "[\"\\u0000\\u001F\\u007f\\/\\\"\\\\\\b\\f\\n\\r\\t\\u2028\"]",
 		  "[\"\\u0000\\u001f\x7f/\\\"\\\\\\b\\f\\n\\r\\t\u2028\"]" },
@@ -423,6 +423,10 @@ static void numbers_of_old_rooms_are_written_the_shortest_way(void **state)
 		assert_int_equal(hearth_json_parse(*state, text, strlen(text), HEARTH_JSON_BIG_INTS, &value, NULL), 0);
 		assert_string_equal(canonical(*state, value, HEARTH_JSON_BIG_INTS), examples[i].canonical);
 	}
+	assert_string_equal(canonical(*state, parse(*state, "1e2"), HEARTH_JSON_NO_FLOATS),
+			    "M_BAD_JSON: a number is no integer");
+	assert_string_equal(canonical(*state, parse(*state, "9007199254740992.0"), 0),
+			    "M_BAD_JSON: a number is no integer");
 	assert_string_equal(canonical(*state, parse(*state, "1.5"), 0), "M_BAD_JSON: a number is no integer");
 	assert_string_equal(canonical(*state, hearth_json_int_new(*state, INT64_C(9007199254740992)), 0),
 			    "M_BAD_JSON: an integer is beyond 2^53");

@@ -99,9 +99,11 @@ HEARTH_EXPORT const struct hearth_json *hearth_json_null_new(struct hearth_arena
 
 /*
  * Canonical JSON (spec appendices): sorted keys, no spaces, shortest escapes, UTF-8. NUL-terminated, arena.
- * -EINVAL with M_BAD_JSON where a float or an integer beyond 2^53 stands in the value, unless flags allow them as in
- * hearth_json_parse (HEARTH_JSON_BIG_INTS also lets floats through, as room versions 1 to 5 do), and for nesting beyond
- * HEARTH_JSON_DEPTH_MAX: what is canonical can be parsed again. ret_length may be NULL.
+ * flags 0: a float that is a whole number is written as the integer it is (1e10 as 10000000000); -EINVAL with
+ * M_BAD_JSON for any other, and for an integer beyond 2^53. HEARTH_JSON_NO_FLOATS: for every float.
+ * HEARTH_JSON_BIG_INTS: none is refused, and floats stay floats, in the shortest form (what room versions 1 to 5 need).
+ * M_BAD_JSON, too, for nesting beyond HEARTH_JSON_DEPTH_MAX: what is canonical can be parsed again. ret_length may be
+ * NULL.
  */
 HEARTH_EXPORT HEARTH_MUST_CHECK
 int hearth_json_canonical(struct hearth_arena *arena, const struct hearth_json *value, uint32_t flags, char **ret_text,

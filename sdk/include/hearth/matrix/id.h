@@ -15,9 +15,10 @@ HEARTH_BEGIN_DECLS
 #define HEARTH_ID_MAX_BYTES 255
 
 /*
- * 1 where text is a valid id of that kind, at most 255 bytes. User ids are checked against the historical grammar
- * (any localpart of printable bytes), since old ids must go on working; hearth_id_localpart_is_strict is what new
- * registrations pass. Room ids and event ids of every room version are taken: with and without a server name.
+ * 1 where text is a valid id of that kind, at most 255 bytes. User ids are checked against the historical grammar (any
+ * localpart, even an empty one, of UTF-8 without ':'), since old ids must go on working; new registrations pass
+ * hearth_id_localpart_is_strict. Room ids and event ids of every room version are taken: with a server name, and
+ * without one, where a room id is "!" and 43 characters of URL-safe base64.
  */
 HEARTH_EXPORT int hearth_id_is_user(const char *text);
 HEARTH_EXPORT int hearth_id_is_room(const char *text);
@@ -37,7 +38,7 @@ HEARTH_EXPORT int hearth_id_is_local(const char *id, const char *server_name);
 /* Fills text with length - 1 letters and digits from the system's random source, and a NUL. */
 HEARTH_EXPORT void hearth_id_random(char *text, size_t length);
 
-/* Unpadded base64, standard and URL-safe alphabets. Encode: arena. Decode: -EINVAL; takes padding, too. */
+/* Unpadded base64, standard and URL-safe. Encode: arena. Decode: takes either alphabet, and padding, too; -EINVAL. */
 HEARTH_EXPORT char *hearth_base64_encode(struct hearth_arena *arena, const void *bytes, size_t size_bytes);
 HEARTH_EXPORT char *hearth_base64url_encode(struct hearth_arena *arena, const void *bytes, size_t size_bytes);
 HEARTH_EXPORT HEARTH_MUST_CHECK
@@ -50,7 +51,7 @@ int hearth_base64_decode(struct hearth_arena *arena, const char *text, uint8_t *
 struct hearth_json;
 HEARTH_EXPORT int hearth_acl_allows(const struct hearth_json *content, const char *server_name);
 
-/* Matches * and ? against the whole of text, without recursion; case as given. */
+/* Matches * and ? (one character) against the whole of text; case as given. In time at most |pattern| x |text|. */
 HEARTH_EXPORT int hearth_glob_matches(const char *pattern, const char *text);
 
 HEARTH_END_DECLS
