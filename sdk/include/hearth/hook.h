@@ -175,6 +175,14 @@ struct hearth_hook_receipt {
 	const char       *type;      /* "m.read", "m.read.private" */
 };
 
+/* user.syncing: all, fail-open. A client asks for /sync with that set_presence ("online" by default). */
+#define HEARTH_HOOK_USER_SYNCING "user.syncing"
+struct hearth_hook_syncing {
+	const char *user_id;
+	const char *device_id; /* NULL: none */
+	const char *presence;  /* online, offline, unavailable */
+};
+
 /* versions.extend, capabilities.extend: all, fail-open; no suspension. Write members into out. */
 #define HEARTH_HOOK_VERSIONS_EXTEND "versions.extend"
 #define HEARTH_HOOK_CAPABILITIES_EXTEND "capabilities.extend"

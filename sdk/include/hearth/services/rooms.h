@@ -79,6 +79,33 @@ struct hearth_timeline {
 	int64_t                           next;    /* where a next page starts */
 };
 
+/* State of one room at a position. */
+struct hearth_state_query {
+	uint32_t            size;
+	const char         *room_id;
+	int64_t             at;          /* current state as of that stream ordering; INT64_MAX: now */
+	const char *const  *types;       /* pairs that are wanted; state_keys[i] NULL: all of types[i] */
+	const char *const  *state_keys;
+	size_t              pair_count;  /* 0: the whole state */
+	const struct hearth_texts *members; /* not NULL: of m.room.member only these users' (lazy loading) */
+};
+
+struct hearth_state_result {
+	const struct hearth_stored_event *events;
+	size_t                            count;
+};
+
+/* Which changes of a room are asked for: those in (from, to]. */
+struct hearth_delta_range {
+	const char *room_id;
+	int64_t     from, to;
+};
+
+/*
+ * A point in a room's history, as tokens of /messages and prev_batch write it: "t<depth>-<stream ordering>" stands just
+ * before the event of that depth and ordering. A sync token's first part, "s<stream ordering>", stands just after it.
+ */
+
 /* One change of a room's current state. event_id NULL: the entry is gone. */
 struct hearth_state_delta {
 	const char *room_id, *type, *state_key, *event_id, *prev_event_id;
@@ -112,7 +139,10 @@ struct hearth_rooms {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*events)(const struct hearth_rooms *service, struct hearth_task *task, const char *const *ids, size_t count,
 		      const struct hearth_stored_event **ret_events, struct hearth_error *err);
-	/* Several rooms' timelines at once, one round trip. ret_timelines[i] belongs to queries[i]. */
+	/*
+	 * Several rooms' timelines at once, one round trip. Rooms where nothing happened in the range cost next to nothing
+	 * (their latest position is kept in memory). ret_timelines[i] belongs to queries[i].
+	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*timelines)(const struct hearth_rooms *service, struct hearth_task *task,
 			 const struct hearth_timeline_query *queries, size_t count,
@@ -130,24 +160,23 @@ struct hearth_rooms {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*version)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
 		       const struct hearth_room_version **ret_version, struct hearth_error *err);
-	/*
-	 * State entries of a room as events. at: stream ordering up to which the current state is meant (INT64_MAX: now).
-	 * types/state_keys: pairs that are wanted, state_key NULL: all of the type; count 0: the whole state.
-	 */
+	/* The state of many rooms at once; ret_results[i] belongs to queries[i]. A constant number of round trips. */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
-	int (*state)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id, int64_t at,
-		     const char *const *types, const char *const *state_keys, size_t pair_count,
-		     const struct hearth_stored_event **ret_events, size_t *ret_count, struct hearth_error *err);
-	/* The state just before an event (of the fork it stands on), as above. */
+	int (*states)(const struct hearth_rooms *service, struct hearth_task *task, const struct hearth_state_query *queries,
+		      size_t count, struct hearth_state_result *ret_results, struct hearth_error *err);
+	/*
+	 * The state just before an event, of the fork it stands on. types/state_keys: pairs that are wanted, state_key
+	 * NULL: all of the type; pair_count 0: the whole state.
+	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*state_before)(const struct hearth_rooms *service, struct hearth_task *task, const char *event_id,
 			    const char *const *types, const char *const *state_keys, size_t pair_count,
 			    const struct hearth_stored_event **ret_events, size_t *ret_count, struct hearth_error *err);
-	/* Changes of the current state of these rooms in (from, to], in order. */
+	/* Changes of the current state in the ranges, in order of room and stream ordering. One query. */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
-	int (*state_deltas)(const struct hearth_rooms *service, struct hearth_task *task, const char *const *room_ids,
-			    size_t room_count, int64_t from, int64_t to, const struct hearth_state_delta **ret_deltas,
-			    size_t *ret_count, struct hearth_error *err);
+	int (*state_deltas)(const struct hearth_rooms *service, struct hearth_task *task,
+			    const struct hearth_delta_range *ranges, size_t range_count,
+			    const struct hearth_state_delta **ret_deltas, size_t *ret_count, struct hearth_error *err);
 
 	/* --- membership --- */
 	/* The user's rooms as of the position (INT64_MAX: now), forgotten ones left out. */
