@@ -239,8 +239,8 @@ static void large_objects_are_quick(void **state)
 
 	text[0] = '{';
 	for (unsigned i = 0; i < COUNT; i++)
-		length += (size_t)sprintf(text + length, "%s\"key %u\":%u", i ? "," : "",
-					  i * 2654435761u % COUNT + i * COUNT, i);
+		length += (size_t)snprintf(text + length, 40, "%s\"key %u\":%u", i ? "," : "",
+					   i * 2654435761u % COUNT + i * COUNT, i);
 	text[length++] = '}';
 	object = parse_n(*state, text, length);
 	assert_int_equal(hearth_json_size(object), COUNT);
