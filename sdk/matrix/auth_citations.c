@@ -10,7 +10,7 @@
 struct expected {
 	struct {
 		const char *type, *state_key;
-		int         is_cited;
+		int is_cited;
 	} keys[EXPECTED_MAX];
 	size_t count;
 };
@@ -33,20 +33,20 @@ static int check_key(const struct auth_check *check, struct expected *expected, 
 		    strcmp(expected->keys[i].state_key, cited->state_key) != 0)
 			continue;
 		if (expected->keys[i].is_cited)
-			return auth_reject(check, "the event cites two auth events for the same state");
+			return hearth_auth_reject(check, "the event cites two auth events for the same state");
 		expected->keys[i].is_cited = 1;
 		return 0;
 	}
-	return auth_reject(check, "the event cites an auth event that it should not");
+	return hearth_auth_reject(check, "the event cites an auth event that it should not");
 }
 
 /* Rules 3.1 to 3.5 on one cited event. */
 static int check_cited(const struct auth_check *check, struct expected *expected, const struct hearth_event *cited)
 {
 	if (cited->rejected)
-		return auth_reject(check, "the event cites a rejected event");
+		return hearth_auth_reject(check, "the event cites a rejected event");
 	if (!cited->room_id || !check->event->room_id || strcmp(cited->room_id, check->event->room_id) != 0)
-		return auth_reject(check, "the event cites an event of another room");
+		return hearth_auth_reject(check, "the event cites an event of another room");
 	return check_key(check, expected, cited);
 }
 
@@ -54,7 +54,7 @@ int hearth_auth_check_citations(const struct hearth_event *event, const struct h
 				size_t count, struct hearth_error *err)
 {
 	const struct auth_check check = { .event = event, .err = err };
-	struct expected         expected = { .count = 0 };
+	struct expected expected = { .count = 0 };
 
 	if (strcmp(event->type, "m.room.create") == 0)
 		return 0;
@@ -68,6 +68,6 @@ int hearth_auth_check_citations(const struct hearth_event *event, const struct h
 	}
 	/* Rule 2.4 before version 12; the create event is the first that the selection names. */
 	if (!event->version->room_id_is_create_hash && !expected.keys[0].is_cited)
-		return auth_reject(&check, "the event does not cite the create event");
+		return hearth_auth_reject(&check, "the event does not cite the create event");
 	return 0;
 }

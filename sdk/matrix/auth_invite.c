@@ -10,11 +10,11 @@
 #define SIGNATURE_CHECKS_MAX 1024
 
 struct proof {
-	struct hearth_arena      *arena;
+	struct hearth_arena *arena;
 	const struct hearth_json *signatures; /* server -> key id -> signature */
-	const char               *text;       /* canonical form of what is signed */
-	size_t                    length;
-	unsigned                  checks;
+	const char *text;                     /* canonical form of what is signed */
+	size_t length;
+	unsigned checks;
 };
 
 static int decode(struct hearth_arena *arena, const char *text, size_t wanted_bytes, uint8_t **ret_bytes)
@@ -28,7 +28,7 @@ static int is_signed_by(struct proof *proof, const struct hearth_json *of_server
 {
 	for (size_t i = 0; i < hearth_json_size(of_server); i++) {
 		const char *key_id = hearth_json_key_at(of_server, i);
-		uint8_t    *signature;
+		uint8_t *signature;
 
 		if (strncmp(key_id, "ed25519:", 8) != 0 || proof->checks++ >= SIGNATURE_CHECKS_MAX)
 			continue;
@@ -69,36 +69,36 @@ static int check_signatures(const struct auth_check *check, const struct hearth_
 			    const struct hearth_event *invite)
 {
 	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
-	struct proof        proof = { .arena = arena, .signatures = hearth_json_get_object(signed_part, "signatures") };
+	struct proof proof = { .arena = arena, .signatures = hearth_json_get_object(signed_part, "signatures") };
 	struct hearth_json *bare = hearth_json_object_copy(arena, signed_part);
-	uint32_t            flags = check->event->version->strict_canonical_json ? 0 : HEARTH_JSON_BIG_INTS;
-	char               *text;
+	uint32_t flags = check->event->version->strict_canonical_json ? 0 : HEARTH_JSON_BIG_INTS;
+	char *text;
 
 	hearth_json_remove(bare, "signatures");
 	hearth_json_remove(bare, "unsigned");
 	if (hearth_json_canonical(arena, bare, flags, &text, &proof.length, NULL) < 0)
-		return auth_reject(check, "what the third-party invite signs is no canonical JSON");
+		return hearth_auth_reject(check, "what the third-party invite signs is no canonical JSON");
 	proof.text = text;
 	if (!is_proven(&proof, invite->content))
-		return auth_reject(check, "no key of the third-party invite has signed the invite");
+		return hearth_auth_reject(check, "no key of the third-party invite has signed the invite");
 	return 0;
 }
 
-int auth_invite_check(const struct auth_check *check, const struct hearth_json *third_party_invite)
+int hearth_auth_invite_check(const struct auth_check *check, const struct hearth_json *third_party_invite)
 {
 	const struct hearth_event *event = check->event, *invite;
-	const struct hearth_json  *signed_part = hearth_json_get_object(third_party_invite, "signed");
-	const char                *user_id = hearth_json_get_string(signed_part, "mxid");
-	const char                *token = hearth_json_get_string(signed_part, "token");
+	const struct hearth_json *signed_part = hearth_json_get_object(third_party_invite, "signed");
+	const char *user_id = hearth_json_get_string(signed_part, "mxid");
+	const char *token = hearth_json_get_string(signed_part, "token");
 
 	if (!user_id || !token)
-		return auth_reject(check, "the third-party invite lacks signed, mxid or token");
+		return hearth_auth_reject(check, "the third-party invite lacks signed, mxid or token");
 	if (strcmp(user_id, event->state_key) != 0)
-		return auth_reject(check, "the third-party invite is for another user");
-	invite = auth_state(check, "m.room.third_party_invite", token);
+		return hearth_auth_reject(check, "the third-party invite is for another user");
+	invite = hearth_auth_state(check, "m.room.third_party_invite", token);
 	if (!invite)
-		return auth_reject(check, "the room has no such third-party invite");
+		return hearth_auth_reject(check, "the room has no such third-party invite");
 	if (strcmp(invite->sender, event->sender) != 0)
-		return auth_reject(check, "the third-party invite was sent by another user");
+		return hearth_auth_reject(check, "the third-party invite was sent by another user");
 	return check_signatures(check, signed_part, invite);
 }

@@ -14,23 +14,23 @@ static const char *const SCALARS[] = {
 /* Rules 10.1 and 10.2, from version 10 on. */
 static int check_integers(const struct auth_check *check)
 {
-	static const char *const  maps[] = { "events", "notifications" };
+	static const char *const maps[] = { "events", "notifications" };
 	const struct hearth_json *content = check->event->content;
 
 	for (size_t i = 0; i < HEARTH_COUNT(SCALARS); i++) {
 		const struct hearth_json *value = hearth_json_get(content, SCALARS[i]);
 
 		if (value && hearth_json_type(value) != HEARTH_JSON_INT)
-			return auth_reject(check, "a power level is not an integer");
+			return hearth_auth_reject(check, "a power level is not an integer");
 	}
 	for (size_t i = 0; i < HEARTH_COUNT(maps); i++) {
 		const struct hearth_json *map = hearth_json_get(content, maps[i]);
 
 		if (map && hearth_json_type(map) != HEARTH_JSON_OBJECT)
-			return auth_reject(check, "events or notifications is not an object");
+			return hearth_auth_reject(check, "events or notifications is not an object");
 		for (size_t j = 0; j < hearth_json_size(map); j++)
 			if (hearth_json_type(hearth_json_at(map, j)) != HEARTH_JSON_INT)
-				return auth_reject(check, "a power level is not an integer");
+				return hearth_auth_reject(check, "a power level is not an integer");
 	}
 	return 0;
 }
@@ -39,15 +39,15 @@ static int check_integers(const struct auth_check *check)
 static int check_users(const struct auth_check *check)
 {
 	const struct hearth_json *users = hearth_json_get(check->event->content, "users");
-	int64_t                   power;
+	int64_t power;
 
 	if (users && hearth_json_type(users) != HEARTH_JSON_OBJECT)
-		return auth_reject(check, "users is not an object");
+		return hearth_auth_reject(check, "users is not an object");
 	for (size_t i = 0; i < hearth_json_size(users); i++) {
 		if (!hearth_id_is_user(hearth_json_key_at(users, i)))
-			return auth_reject(check, "users names something that is not a user id");
-		if (auth_power_parse(check->event->version, hearth_json_at(users, i), &power) < 0)
-			return auth_reject(check, "a user's power level is not an integer");
+			return hearth_auth_reject(check, "users names something that is not a user id");
+		if (hearth_auth_power_parse(check->event->version, hearth_json_at(users, i), &power) < 0)
+			return hearth_auth_reject(check, "a user's power level is not an integer");
 	}
 	return 0;
 }
@@ -59,30 +59,30 @@ static int check_no_creators(const struct auth_check *check)
 
 	for (size_t i = 0; i < hearth_json_size(users); i++)
 		if (hearth_auth_is_creator(check->create, hearth_json_key_at(users, i)))
-			return auth_reject(check, "users names a creator of the room");
+			return hearth_auth_reject(check, "users names a creator of the room");
 	return 0;
 }
 
 struct alteration {
 	const struct hearth_json *before, *after; /* NULL: absent */
-	int                       of_other_user;  /* an entry of users that is not the sender's own */
+	int of_other_user;                        /* an entry of users that is not the sender's own */
 };
 
 /* Rules 10.6 to 10.10 on one value. */
 static int check_alteration(const struct auth_check *check, const struct alteration *alteration, int64_t power)
 {
 	const struct hearth_room_version *version = check->event->version;
-	int64_t                           before = 0, after = 0;
+	int64_t before = 0, after = 0;
 
-	if ((alteration->before && auth_power_parse(version, alteration->before, &before) < 0) ||
-	    (alteration->after && auth_power_parse(version, alteration->after, &after) < 0))
-		return auth_reject(check, "a power level is not an integer");
+	if ((alteration->before && hearth_auth_power_parse(version, alteration->before, &before) < 0) ||
+	    (alteration->after && hearth_auth_power_parse(version, alteration->after, &after) < 0))
+		return hearth_auth_reject(check, "a power level is not an integer");
 	if (alteration->before && alteration->after && before == after)
 		return 0;
 	if (alteration->before && (before > power || (alteration->of_other_user && before == power)))
-		return auth_reject(check, "the sender's power level is too low to change this power level");
+		return hearth_auth_reject(check, "the sender's power level is too low to change this power level");
 	if (alteration->after && after > power)
-		return auth_reject(check, "the sender's power level is too low to grant this power level");
+		return hearth_auth_reject(check, "the sender's power level is too low to grant this power level");
 	return 0;
 }
 
@@ -117,11 +117,11 @@ static int check_map(const struct auth_check *check, const char *name, int64_t p
 {
 	const struct hearth_json *before = hearth_json_get(check->power_levels->content, name);
 	const struct hearth_json *after = hearth_json_get(check->event->content, name);
-	int                       are_users = strcmp(name, "users") == 0;
-	int                       r;
+	int are_users = strcmp(name, "users") == 0;
+	int r;
 
 	if (after && hearth_json_type(after) != HEARTH_JSON_OBJECT)
-		return auth_reject(check, "events or notifications is not an object");
+		return hearth_auth_reject(check, "events or notifications is not an object");
 	if (hearth_json_type(before) != HEARTH_JSON_OBJECT)
 		before = NULL;
 	for (size_t i = 0; i < hearth_json_size(before); i++) {
@@ -139,8 +139,8 @@ static int check_map(const struct auth_check *check, const char *name, int64_t p
 
 static int check_alterations(const struct auth_check *check)
 {
-	int64_t power = auth_power(check, check->event->sender);
-	int     r;
+	int64_t power = hearth_auth_power(check, check->event->sender);
+	int r;
 
 	r = check_scalars(check, power);
 	if (r < 0)
@@ -154,10 +154,10 @@ static int check_alterations(const struct auth_check *check)
 	return check_map(check, "notifications", power);
 }
 
-int auth_levels_check(const struct auth_check *check)
+int hearth_auth_levels_check(const struct auth_check *check)
 {
 	const struct hearth_room_version *version = check->event->version;
-	int                               r = 0;
+	int r = 0;
 
 	if (version->integer_power_levels)
 		r = check_integers(check);

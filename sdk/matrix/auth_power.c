@@ -14,8 +14,8 @@
 static int parse_text(const char *text, size_t length, int64_t *ret_power)
 {
 	const char *end = text + length;
-	int64_t     power = 0;
-	int         negative;
+	int64_t power = 0;
+	int negative;
 
 	while (text < end && isspace((unsigned char)*text))
 		text++;
@@ -54,15 +54,14 @@ static int64_t saturate_int(int64_t number)
 	return number < -POWER_MAX ? -POWER_MAX : number;
 }
 
-int auth_power_parse(const struct hearth_room_version *version, const struct hearth_json *value, int64_t *ret_power)
+int hearth_auth_power_parse(const struct hearth_room_version *version, const struct hearth_json *value,
+			    int64_t *ret_power)
 {
 	const char *text;
-	size_t      length;
+	size_t length;
 
 	switch (hearth_json_type(value)) {
-	case HEARTH_JSON_INT:
-		*ret_power = saturate_int(hearth_json_int(value));
-		return 0;
+	case HEARTH_JSON_INT: *ret_power = saturate_int(hearth_json_int(value)); return 0;
 	case HEARTH_JSON_FLOAT:
 		if (version->integer_power_levels || !isfinite(hearth_json_float(value)))
 			return -EINVAL;
@@ -73,8 +72,7 @@ int auth_power_parse(const struct hearth_room_version *version, const struct hea
 			return -EINVAL;
 		text = hearth_json_string(value, &length);
 		return parse_text(text, length, ret_power);
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -83,7 +81,7 @@ static int64_t level(const struct hearth_room_version *version, const struct hea
 {
 	int64_t power;
 
-	if (auth_power_parse(version, hearth_json_get(object, key), &power) < 0)
+	if (hearth_auth_power_parse(version, hearth_json_get(object, key), &power) < 0)
 		return fallback;
 	return power;
 }
@@ -96,7 +94,7 @@ static const struct hearth_json *content_of(const struct hearth_event *event)
 int hearth_auth_is_creator(const struct hearth_event *create, const char *user_id)
 {
 	const struct hearth_json *more;
-	const char               *creator;
+	const char *creator;
 
 	if (!create || !user_id)
 		return 0;
@@ -120,7 +118,7 @@ int64_t hearth_power_of_user(const struct hearth_room_version *version, const st
 			     const struct hearth_event *create, const char *user_id)
 {
 	const struct hearth_json *content = content_of(power_levels);
-	int64_t                   fallback;
+	int64_t fallback;
 
 	if (version->creator_power && hearth_auth_is_creator(create, user_id))
 		return HEARTH_POWER_CREATOR;
@@ -134,17 +132,17 @@ int64_t hearth_power_to_send(const struct hearth_room_version *version, const st
 			     const char *type, int is_state)
 {
 	const struct hearth_json *content = content_of(power_levels);
-	int64_t                   fallback;
+	int64_t fallback;
 
-	fallback = is_state ? level(version, content, "state_default", 50) :
-			      level(version, content, "events_default", 0);
+	fallback =
+		is_state ? level(version, content, "state_default", 50) : level(version, content, "events_default", 0);
 	return level(version, hearth_json_get_object(content, "events"), type, fallback);
 }
 
 int64_t hearth_power_to_act(const struct hearth_room_version *version, const struct hearth_event *power_levels,
 			    const char *action)
 {
-	static const char         notifications[] = "notifications.";
+	static const char notifications[] = "notifications.";
 	const struct hearth_json *content = content_of(power_levels);
 
 	if (strncmp(action, notifications, sizeof(notifications) - 1) == 0)

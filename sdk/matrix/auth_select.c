@@ -6,7 +6,7 @@
 
 struct selection {
 	void (*add)(void *context, const char *type, const char *state_key);
-	void       *context;
+	void *context;
 	const char *sender;
 	const char *target;
 };
@@ -24,7 +24,7 @@ static int is(const char *a, const char *b)
 static void add_third_party_invite(const struct selection *selection, const struct hearth_json *content)
 {
 	const struct hearth_json *invite = hearth_json_get_object(content, "third_party_invite");
-	const char               *token;
+	const char *token;
 
 	token = hearth_json_get_string(hearth_json_get_object(invite, "signed"), "token");
 	if (token)
@@ -58,7 +58,9 @@ void hearth_auth_select(const struct hearth_room_version *version, const char *t
 			const char *state_key, const struct hearth_json *content,
 			void (*add_key)(void *context, const char *type, const char *state_key), void *context)
 {
-	const struct selection selection = { .add = add_key, .context = context, .sender = sender, .target = state_key };
+	const struct selection selection = {
+		.add = add_key, .context = context, .sender = sender, .target = state_key
+	};
 
 	if (is(type, "m.room.create"))
 		return;
