@@ -17,7 +17,7 @@ const struct hearth_event *hearth_auth_state(const struct auth_check *check, con
 const char *hearth_auth_membership(const struct auth_check *check, const char *user_id)
 {
 	const struct hearth_event *member = hearth_auth_state(check, "m.room.member", user_id);
-	const char *membership = member ? hearth_json_get_string(member->content, "membership") : NULL;
+	const char *membership = member ? hearth_auth_string(member->content, "membership") : NULL;
 
 	return membership ? membership : "";
 }

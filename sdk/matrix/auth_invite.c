@@ -57,10 +57,10 @@ static int is_proven(struct proof *proof, const struct hearth_json *content)
 {
 	const struct hearth_json *more = hearth_json_get_array(content, "public_keys");
 
-	if (is_key_proven(proof, hearth_json_get_string(content, "public_key")))
+	if (is_key_proven(proof, hearth_auth_string(content, "public_key")))
 		return 1;
 	for (size_t i = 0; i < hearth_json_size(more); i++)
-		if (is_key_proven(proof, hearth_json_get_string(hearth_json_at(more, i), "public_key")))
+		if (is_key_proven(proof, hearth_auth_string(hearth_json_at(more, i), "public_key")))
 			return 1;
 	return 0;
 }
@@ -88,8 +88,8 @@ int hearth_auth_invite_check(const struct auth_check *check, const struct hearth
 {
 	const struct hearth_event *event = check->event, *invite;
 	const struct hearth_json *signed_part = hearth_json_get_object(third_party_invite, "signed");
-	const char *user_id = hearth_json_get_string(signed_part, "mxid");
-	const char *token = hearth_json_get_string(signed_part, "token");
+	const char *user_id = hearth_auth_string(signed_part, "mxid");
+	const char *token = hearth_auth_string(signed_part, "token");
 
 	if (!user_id || !token)
 		return hearth_auth_reject(check, "the third-party invite lacks signed, mxid or token");

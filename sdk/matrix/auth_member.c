@@ -17,7 +17,7 @@ static int is(const char *a, const char *b)
 static const char *join_rule(const struct auth_check *check)
 {
 	const struct hearth_event *event = hearth_auth_state(check, "m.room.join_rules", "");
-	const char *rule = event ? hearth_json_get_string(event->content, "join_rule") : NULL;
+	const char *rule = event ? hearth_auth_string(event->content, "join_rule") : NULL;
 
 	return rule ? rule : "invite";
 }
@@ -29,7 +29,7 @@ static int is_first_join(const struct auth_check *check)
 	const char *creator = create->sender;
 
 	if (!event->version->updated_redaction_rules)
-		creator = hearth_json_get_string(create->content, "creator");
+		creator = hearth_auth_string(create->content, "creator");
 	return event->prev_count == 1 && is(event->prev_events[0], create->event_id) && creator &&
 	       is(creator, event->state_key);
 }
@@ -37,7 +37,7 @@ static int is_first_join(const struct auth_check *check)
 /* Rule 5.3.5.2: someone in the room who may invite vouches for the join. */
 static int is_join_authorised(const struct auth_check *check)
 {
-	const char *user_id = hearth_json_get_string(check->event->content, "join_authorised_via_users_server");
+	const char *user_id = hearth_auth_string(check->event->content, "join_authorised_via_users_server");
 
 	return user_id && is(hearth_auth_membership(check, user_id), "join") &&
 	       hearth_auth_power(check, user_id) >= hearth_auth_power_to_act(check, "invite");
@@ -148,7 +148,7 @@ static int check_knock(const struct auth_check *check, const struct change *chan
 int hearth_auth_member_check(const struct auth_check *check)
 {
 	const struct hearth_event *event = check->event;
-	const char *membership = hearth_json_get_string(event->content, "membership");
+	const char *membership = hearth_auth_string(event->content, "membership");
 	struct change change = { .sender = event->sender, .target = event->state_key };
 
 	if (!event->state_key || !membership)

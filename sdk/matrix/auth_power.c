@@ -100,7 +100,7 @@ int hearth_auth_is_creator(const struct hearth_event *create, const char *user_i
 		return 0;
 	creator = create->sender;
 	if (!create->version->updated_redaction_rules)
-		creator = hearth_json_get_string(create->content, "creator");
+		creator = hearth_auth_string(create->content, "creator");
 	if (creator && strcmp(creator, user_id) == 0)
 		return 1;
 	if (!create->version->creator_power)

@@ -3,6 +3,8 @@
 #ifndef HEARTH_AUTH_PRIVATE_H
 #define HEARTH_AUTH_PRIVATE_H
 
+#include <string.h>
+
 #include <hearth/matrix/auth.h>
 
 /* A rule's third answer beside 0 (allow) and a negative errno (reject): it does not decide, go on to the next one. */
@@ -16,6 +18,15 @@ struct auth_check {
 	const struct hearth_event *power_levels; /* NULL: the room has none yet */
 	struct hearth_error *err;
 };
+
+/* A member that is a string; NULL also where a NUL stands inside, since no comparison may stop short of it. */
+static inline const char *hearth_auth_string(const struct hearth_json *object, const char *key)
+{
+	size_t length;
+	const char *text = hearth_json_string(hearth_json_get(object, key), &length);
+
+	return text && strlen(text) == length ? text : NULL;
+}
 
 /* The state event, NULL where there is none or it was rejected. */
 const struct hearth_event *hearth_auth_state(const struct auth_check *check, const char *type, const char *state_key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which state an event cites as its auth_events (spec server-server, "Auth events selection"). */
-#include <hearth/matrix/auth.h>
+#include "auth_private.h"
 
 #include <string.h>
 
@@ -26,14 +26,14 @@ static void add_third_party_invite(const struct selection *selection, const stru
 	const struct hearth_json *invite = hearth_json_get_object(content, "third_party_invite");
 	const char *token;
 
-	token = hearth_json_get_string(hearth_json_get_object(invite, "signed"), "token");
+	token = hearth_auth_string(hearth_json_get_object(invite, "signed"), "token");
 	if (token)
 		add(selection, "m.room.third_party_invite", token);
 }
 
 static void add_authoriser(const struct selection *selection, const struct hearth_json *content)
 {
-	const char *user_id = hearth_json_get_string(content, "join_authorised_via_users_server");
+	const char *user_id = hearth_auth_string(content, "join_authorised_via_users_server");
 
 	if (user_id && !is(user_id, selection->sender) && !is(user_id, selection->target))
 		add(selection, "m.room.member", user_id);
@@ -42,7 +42,7 @@ static void add_authoriser(const struct selection *selection, const struct heart
 static void add_of_member(const struct hearth_room_version *version, const struct selection *selection,
 			  const struct hearth_json *content)
 {
-	const char *membership = hearth_json_get_string(content, "membership");
+	const char *membership = hearth_auth_string(content, "membership");
 
 	if (selection->target && !is(selection->target, selection->sender))
 		add(selection, "m.room.member", selection->target);

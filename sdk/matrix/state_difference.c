@@ -76,8 +76,11 @@ static int ask_difference(struct resolution *r)
 	error = r->source->auth_difference(r->source->context, r->sets, r->set_count, &ids, &count, r->err);
 	if (error < 0)
 		return error;
-	for (size_t i = 0; i < count; i++)
-		r->nodes[hearth_state_node(r, ids[i])].flags |= NODE_FULL;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t node = hearth_state_node(r, ids[i]);
+
+		r->nodes[node].flags |= NODE_FULL;
+	}
 	return 0;
 }
 

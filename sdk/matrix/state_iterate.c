@@ -78,10 +78,12 @@ int hearth_state_allows(const struct resolution *r, uint32_t node, int with_cita
 void hearth_state_iterate(struct resolution *r, const struct list *order)
 {
 	for (size_t i = 0; i < order->count; i++) {
-		uint32_t node = order->items[i];
+		uint32_t node = order->items[i], key;
 		const struct hearth_event *event = usable(r->nodes[node].event);
 
-		if (event && event->state_key && hearth_state_allows(r, node, /* with_citations= */ 1))
-			r->keys[hearth_state_key(r, event->type, event->state_key)].resolved = node;
+		if (!event || !event->state_key || !hearth_state_allows(r, node, /* with_citations= */ 1))
+			continue;
+		key = hearth_state_key(r, event->type, event->state_key);
+		r->keys[key].resolved = node;
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reverse topological power ordering: Kahn's algorithm with a heap of the events that nothing holds back. */
+#include "auth_private.h"
 #include "state_private.h"
 
 #include <string.h>
@@ -36,7 +37,7 @@ static int is_power_event(const struct hearth_event *event)
 		return event->state_key[0] == '\0';
 	if (!is_type(event, "m.room.member") || strcmp(event->sender, event->state_key) == 0)
 		return 0;
-	membership = hearth_json_get_string(event->content, "membership");
+	membership = hearth_auth_string(event->content, "membership");
 	return membership && (strcmp(membership, "leave") == 0 || strcmp(membership, "ban") == 0);
 }
 

@@ -5,7 +5,8 @@
 static void count_entry(struct resolution *r, const struct hearth_state_entry *entry)
 {
 	uint32_t node = hearth_state_node(r, entry->event_id);
-	struct key *key = &r->keys[hearth_state_key(r, entry->type, entry->state_key)];
+	uint32_t number = hearth_state_key(r, entry->type, entry->state_key);
+	struct key *key = &r->keys[number];
 
 	if (key->set_count++ == 0)
 		key->unconflicted = node;
