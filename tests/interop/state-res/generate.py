@@ -59,6 +59,8 @@ class Room:
         return pdu
 
     def add(self, pdu, event, before):
+        if event.event_id in self.events:
+            return
         self.index[event.event_id] = len(self.pdus)
         self.pdus.append(pdu)
         self.events[event.event_id] = event
