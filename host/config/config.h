@@ -12,7 +12,8 @@ struct config_node; /* one YAML node */
 
 /*
  * Reads files in order (a directory stands for its sorted *.yaml); a later file's top-level key replaces an earlier
- * one. Errors: "FILE:LINE: what is wrong; what was expected". ret_config: owned, config_free.
+ * one. Refuses values of the wrong type for every key that the tables know. Errors: "FILE:LINE: what is wrong; what was
+ * expected". ret_config: owned, config_free.
  */
 int config_load(const char *const *paths, size_t count, struct config **ret_config, struct hearth_error *err);
 void config_free(struct config *config);
@@ -22,6 +23,20 @@ void config_use(struct config *config);
 
 /* A node by its dotted path ("redis.host"), NULL where absent. config NULL: this process's. */
 const struct config_node *config_find(const struct config *config, const char *path);
+
+/* The folder of the first file, and a path of the configuration seen from there. As long as the configuration. */
+const char *config_folder(const struct config *config);
+const char *config_resolve(const struct config *config, const char *path);
+
+/*
+ * The text of key "name", or the content of the file that "name_path" names, without the white space around it. NULL
+ * where neither is there. As long as the configuration.
+ */
+int config_secret(const struct config *config, const char *name, const char **ret_secret, struct hearth_error *err);
+
+/* A whole file, NUL-terminated; arena. -EFBIG beyond max_bytes. */
+int config_read_file(struct hearth_arena *arena, const char *path, size_t max_bytes, char **ret_text,
+		     size_t *ret_length, struct hearth_error *err);
 
 /* --- nodes --- */
 enum config_kind { CONFIG_ABSENT = 0, CONFIG_NULL, CONFIG_SCALAR, CONFIG_LIST, CONFIG_MAP };
@@ -36,6 +51,8 @@ const char *config_place(const struct config_node *node); /* "homeserver.yaml:12
 /* Typed reading; absent or null: fallback. Errors name place, path, what was found and expected. */
 int config_int(const struct config_node *node, const char *name, int64_t min, int64_t max, int64_t fallback,
 	       int64_t *ret, struct hearth_error *err);
+int config_float(const struct config_node *node, const char *name, double fallback, double *ret,
+		 struct hearth_error *err);
 int config_bool(const struct config_node *node, const char *name, int fallback, int *ret, struct hearth_error *err);
 int config_string(const struct config_node *node, const char *name, const char *fallback, const char **ret,
 		  struct hearth_error *err);
@@ -52,5 +69,10 @@ int config_fill(const struct config *config, const struct hearth_field *table, v
  * not act on yet. known: tables of the loaded plugins, NULL at the end.
  */
 void config_warn_unknown(const struct config *config, const struct hearth_field *const *const *known);
+
+/* The same complaints, one call each. text: borrowed. */
+typedef void (*config_complaint)(void *closure, const char *text);
+void config_each_unknown(const struct config *config, const struct hearth_field *const *const *known,
+			 config_complaint complain, void *closure);
 
 #endif
