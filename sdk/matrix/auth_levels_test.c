@@ -143,16 +143,26 @@ static void altered_levels(void **state)
 	put(&v5, "m.room.power_levels", "@ann:one", "", before);
 #define USERS "{'users':{'@ann:one':100,'@bob:one':50},"
 	assert_true(may_set(&room, "@bob:one", before));
-	assert_true(may_set(&room, "@bob:one", USERS "'kick':60,'redact':50,'events':{'m.a':60,'m.b':50},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':60,'redact':51,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':50,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
-	assert_true(may_set(&room, "@bob:one", USERS "'kick':60,'events':{'m.a':60},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':60,'redact':40,'events':{'m.b':40},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':60,'redact':40,'events':{'m.a':40,'m.b':40},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':60,'redact':40,'events':{'m.a':60,'m.c':51},'notifications':{'room':60}}"));
-	assert_false(may_set(&room, "@bob:one", USERS "'kick':60,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':50}}"));
-	assert_true(may_set(&v5, "@bob:one", USERS "'kick':60,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':50}}"));
+	assert_true(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':50,'events':{'m.a':60,'m.b':50},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':51,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':50,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':60}}"));
+	assert_true(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'events':{'m.a':60},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':40,'events':{'m.b':40},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':40,'events':{'m.a':40,'m.b':40},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':40,'events':{'m.a':60,'m.c':51},'notifications':{'room':60}}"));
+	assert_false(may_set(&room, "@bob:one", USERS
+			     "'kick':60,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':50}}"));
+	assert_true(may_set(&v5, "@bob:one", USERS
+			     "'kick':60,'redact':40,'events':{'m.a':60,'m.b':40},'notifications':{'room':50}}"));
 #undef USERS
 	assert_true(may_set(&room, "@ann:one", "{'users':{'@ann:one':100}}"));
 }

@@ -29,6 +29,8 @@ HEARTH_EXPORT void hearth_auth_select(const struct hearth_room_version *version,
 /*
  * The rules that depend on state alone. view is the state before the event. In version 12 the create event is found
  * by room id, so view.get must answer ("m.room.create", "") in every version.
+ * Signatures are the caller's to check, also those that a join_authorised_via_users_server demands; the signatures of a
+ * third-party invite are checked here.
  * 0: allowed. -EACCES with M_FORBIDDEN and the rule that failed.
  */
 HEARTH_EXPORT HEARTH_MUST_CHECK

@@ -17,8 +17,13 @@ HEARTH_BEGIN_DECLS
  */
 HEARTH_EXPORT const struct hearth_json *hearth_push_default_rules(struct hearth_arena *arena, const char *user_id);
 
-/* A ruleset compiled for many evaluations; as long as the arena. */
 struct hearth_push_rules;
+
+/*
+ * Compiles a ruleset for many evaluations; as long as the arena, into which the ruleset must point as well. Rules that
+ * are disabled, malformed or of conditions that the specification does not name never match. -EINVAL where the ruleset
+ * or one of its kinds is of the wrong type.
+ */
 HEARTH_EXPORT HEARTH_MUST_CHECK
 int hearth_push_compile(struct hearth_arena *arena, const struct hearth_json *ruleset,
 			const struct hearth_push_rules **ret_rules, struct hearth_error *err);
@@ -26,11 +31,9 @@ int hearth_push_compile(struct hearth_arena *arena, const struct hearth_json *ru
 /* What the rules may ask about an event; shared by all the recipients of one event. */
 struct hearth_push_event {
 	const struct hearth_json *event;              /* the PDU or client form */
-	const struct hearth_json *related_event;      /* the event it relates to (related_event_match); NULL */
 	int64_t                   sender_power;
 	int64_t                   room_notification_power; /* notifications.room of the power levels, 50 by default */
 	int64_t                   member_count;
-	const char               *room_version;       /* for room_version_supports */
 };
 
 struct hearth_push_outcome {
@@ -43,7 +46,7 @@ struct hearth_push_outcome {
 /* Evaluates for one recipient. display_name: theirs in the room, NULL where unset. Never for one's own events: the
  * caller skips those. */
 HEARTH_EXPORT void hearth_push_evaluate(const struct hearth_push_rules *rules, const struct hearth_push_event *event,
-					const char *user_id, const char *display_name,
+					const char *display_name,
 					struct hearth_push_outcome *ret_outcome);
 
 /* Checks one rule as a client sends it (PUT pushrules): conditions, actions, pattern. 0 or -EINVAL naming the field. */

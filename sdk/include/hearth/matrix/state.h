@@ -32,8 +32,9 @@ struct hearth_event_source {
 	int (*fetch)(void *context, const char *const *ids, size_t count, const struct hearth_event **ret_events,
 		     struct hearth_error *err);
 	/*
-	 * Optional (NULL: chains are walked by fetch). The full auth difference of the sets: ids that are in the auth
-	 * chain of some set but not of all; for 2.1 also the conflicted subgraph is derived from it by the resolver.
+	 * Optional; NULL: the auth chains of all the state are walked by fetch, each event once. The auth difference of
+	 * the sets: ids that are in the auth chain of some set but not of all, where a set's chain holds its own events.
+	 * The conflicted subgraph of 2.1 is found by the resolver, from the chains of the conflicted events.
 	 */
 	int (*auth_difference)(void *context, const struct hearth_state_set *sets, size_t set_count,
 			       const char *const **ret_ids, size_t *ret_count, struct hearth_error *err);
