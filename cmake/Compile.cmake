@@ -8,8 +8,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-                    -Wwrite-strings -Wformat=2 -Wundef -Wno-missing-field-initializers -Wno-format-truncation
-                    -fno-common)
+                    -Wwrite-strings -Wformat=2 -Wundef -Wno-missing-field-initializers
+                    -fno-common $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
 if(NOT HEARTH_SANITIZE)
   add_compile_options(-Wframe-larger-than=8192 -fstack-protector-strong)
 endif()

@@ -23,6 +23,9 @@ const struct plugin *plugin_at(size_t index);
 const struct hearth_plugin *plugin_descriptor(const struct plugin *plugin);
 const char *plugin_file(const struct plugin *plugin);
 
+/* The name of the plugin that a service was called by. */
+const char *plugin_name_of(const struct hearth_host *host);
+
 const struct hearth_hooks *hook_service(void);
 
 #endif

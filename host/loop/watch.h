@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host/loop/watch.h - what runs right now: for the stall watchdog and for the last words of a crash.
+ */
+#ifndef HOST_LOOP_WATCH_H
+#define HOST_LOOP_WATCH_H
+
+#include <stddef.h>
+
+#define WATCH_DEPTH 4 /* labels a task may nest */
+
+/* The labels that a suspended task takes along. */
+struct watch_labels {
+	size_t count;
+	const char *plugin[WATCH_DEPTH];
+	const char *subject[WATCH_DEPTH];
+};
+
+/* How many labels are open on the loop. */
+size_t watch_depth(void);
+/* Closes all labels above depth, outermost first in ret_labels; and opens them again. */
+void watch_detach(size_t depth, struct watch_labels *ret_labels);
+void watch_attach(const struct watch_labels *labels);
+
+/* The innermost label of the calling thread; NULLs where there is none. Safe in a signal handler. */
+void watch_current(const char **ret_plugin, const char **ret_subject);
+/* Names what a pool thread works on; NULL: nothing. */
+void watch_set_thread(const char *plugin, const char *subject);
+
+/* Makes SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT write which plugin was running before the process dies as it would. */
+void last_words_install(void);
+
+#endif
