@@ -31,6 +31,7 @@ struct hearth_stored_event {
 	const char *redacted_because; /* the redaction's client JSON; NULL */
 	const char *txn_id;          /* of the device that sent it; NULL */
 	const char *txn_device;      /* whose transaction that is; NULL */
+	int64_t     number, state_group; /* the store's own: leave them as they are */
 };
 
 /* A (user, room) membership at a position of the events stream. */
@@ -60,7 +61,11 @@ struct hearth_draft {
 	uint32_t                  unless_same; /* 1: a state event equal to the current one is not sent again */
 };
 
-/* What a page or a timeline asks for. */
+/*
+ * What a page or a timeline asks for. A point in a room's history, as tokens of /messages and prev_batch write it:
+ * "t<depth>-<stream ordering>" stands just before the event of that depth and ordering (forwards from it: from is one
+ * less). A sync token's first part, "s<stream ordering>", stands just after it.
+ */
 struct hearth_timeline_query {
 	uint32_t    size;
 	const char *room_id;
@@ -70,13 +75,16 @@ struct hearth_timeline_query {
 	uint32_t    limit;
 	const struct hearth_event_filter *filter; /* NULL: all */
 	const char *viewer;    /* history visibility and ignored users as this user sees it; NULL: everything */
+	uint32_t    by_depth;  /* 1: in order of (depth, stream ordering), as history is paged; 0: as /sync tells it */
+	int64_t     from_depth, to_depth; /* by_depth: the first halves of from and to */
 };
 
 struct hearth_timeline {
 	const struct hearth_stored_event *events; /* in the direction that was asked */
 	size_t                            count;
 	uint32_t                          limited; /* more lies beyond */
-	int64_t                           next;    /* where a next page starts */
+	int64_t                           next;    /* where a next page starts: its from */
+	int64_t                           next_depth; /* by_depth: its from_depth */
 };
 
 /* State of one room at a position. */
@@ -100,11 +108,6 @@ struct hearth_delta_range {
 	const char *room_id;
 	int64_t     from, to;
 };
-
-/*
- * A point in a room's history, as tokens of /messages and prev_batch write it: "t<depth>-<stream ordering>" stands just
- * before the event of that depth and ordering. A sync token's first part, "s<stream ordering>", stands just after it.
- */
 
 /* One change of a room's current state. event_id NULL: the entry is gone. */
 struct hearth_state_delta {
