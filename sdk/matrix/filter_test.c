@@ -123,7 +123,8 @@ static void assert_projection(struct hearth_arena *arena, const char *fields, co
 	assert_int_equal(hearth_filter_parse(arena, parsed(arena, text), &filter, NULL), 0);
 	assert_string_equal(canonical_text(arena, hearth_filter_project(arena, filter, event)), expected);
 	assert_string_equal(canonical_text(arena, event),
-			    "{\"content\":{\"body\":\"b\",\"deep\":{\"a\":1,\"b\":2},\"m.x\":1},\"sender\":\"@a:b\",\"type\":\"m\"}");
+			    "{\"content\":{\"body\":\"b\",\"deep\":{\"a\":1,\"b\":2},\"m.x\":1},"
+			    "\"sender\":\"@a:b\",\"type\":\"m\"}");
 }
 
 static void projection(void **state)

@@ -228,7 +228,8 @@ static void tweaks(void **state)
 			     &USUAL, "{'room_id':'!r'}");
 	assert_true(outcome.notify && outcome.highlight && !outcome.sound);
 	outcome = outcome_of(*state,
-			     json(*state, "{'room':[{'rule_id':'!r','actions':['notify',{'set_tweak':'highlight','value':false}]}]}"),
+			     json(*state, "{'room':[{'rule_id':'!r',"
+					  "'actions':['notify',{'set_tweak':'highlight','value':false}]}]}"),
 			     &USUAL, "{'room_id':'!r'}");
 	assert_true(outcome.notify && !outcome.highlight);
 	outcome = outcome_of(*state, json(*state, "{'room':[{'rule_id':'!r','actions':[{'set_tweak':'highlight'}]}]}"), &USUAL,
@@ -242,7 +243,9 @@ static void bad_rulesets(void **state)
 
 	assert_int_equal(hearth_push_compile(*state, json(*state, "[]"), &rules, NULL), -EINVAL);
 	assert_int_equal(hearth_push_compile(*state, json(*state, "{'room':{}}"), &rules, NULL), -EINVAL);
-	assert_int_equal(hearth_push_compile(*state, json(*state, "{'room':[5,{},{'rule_id':1}],'content':[{}]}"), &rules, NULL), 0);
+	assert_int_equal(hearth_push_compile(*state, json(*state, "{'room':[5,{},{'rule_id':1}],'content':[{}]}"), &rules,
+					     NULL),
+			 0);
 }
 
 /* --- the defaults --- */
@@ -268,7 +271,8 @@ static void defaults(void **state)
 	assert_default(*state, &USUAL, "{'type':'m.room.message','content':{'msgtype':'m.notice'}}", "-");
 	assert_default(*state, &USUAL, "{'type':'m.room.member','state_key':'@bob:one','content':{'membership':'invite'}}",
 		       "notifydefault");
-	assert_default(*state, &USUAL, "{'type':'m.room.member','state_key':'@cid:one','content':{'membership':'invite'}}", "-");
+	assert_default(*state, &USUAL, "{'type':'m.room.member','state_key':'@cid:one','content':{'membership':'invite'}}",
+		       "-");
 	assert_default(*state, &USUAL, "{'type':'m.room.message','content':{'m.mentions':{'user_ids':['@bob:one']}}}",
 		       "notify highlightdefault");
 	assert_default(*state, &USUAL, "{'type':'m.room.message','content':{'m.mentions':{'room':true}}}", "notify");
@@ -321,7 +325,8 @@ static void sent_rules(void **state)
 	assert_true(accepts(*state, "room", "!r:one", "{'actions':[]}"));
 	assert_true(accepts(*state, "sender", "@a:one", "{'actions':['dont_notify',{'set_tweak':'sound','value':'x'}]}"));
 	assert_true(accepts(*state, "override", "x", "{'actions':['notify'],'conditions':[{'kind':'org.example'}]}"));
-	assert_true(accepts(*state, "underride", "x", "{'actions':['notify'],'conditions':[{'kind':'room_member_count','is':'<=10'}]}"));
+	assert_true(accepts(*state, "underride", "x",
+			    "{'actions':['notify'],'conditions':[{'kind':'room_member_count','is':'<=10'}]}"));
 	assert_false(accepts(*state, "other", "x", "{'actions':[]}"));
 	assert_false(accepts(*state, "override", ".x", "{'actions':[]}"));
 	assert_false(accepts(*state, "override", "", "{'actions':[]}"));
