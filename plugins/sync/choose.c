@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which rooms a response looks at, and from where to where in each (spec client-server, "Syncing").
+ */
+#include "sync.h"
+
+#include <string.h>
+
+static bool is(const char *text, const char *other)
+{
+	return !strcmp(text, other);
+}
+
+static bool is_ignored(const struct hearth_texts *ignored, const char *user_id)
+{
+	for (size_t i = 0; i < ignored->count; i++)
+		if (is(ignored->items[i], user_id))
+			return true;
+	return false;
+}
+
+/* A join after the token is only news of a name where the user was in the room before. Asked when there is one at all. */
+static int load_past(struct sync_build *build, struct sync_map *ret_joined, struct hearth_error *err)
+{
+	const struct hearth_rooms *rooms = build->sync->rooms;
+	const struct hearth_membership *past;
+	bool needed = false;
+	size_t count;
+	int r;
+
+	sync_map_init(ret_joined, build->arena, 0);
+	if (build->initial)
+		return 0;
+	for (size_t i = 0; i < build->membership_count && !needed; i++)
+		needed = build->memberships[i].stream_ordering > sync_events_since(build) &&
+			 !is(build->memberships[i].membership, "invite") && !is(build->memberships[i].membership, "knock");
+	if (!needed)
+		return 0;
+	r = rooms->memberships(rooms, build->task, build->user_id, sync_events_since(build), &past, &count, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (is(past[i].membership, "join"))
+			sync_map_at(ret_joined, past[i].room_id, "")->value = (void *)&past[i];
+	return 0;
+}
+
+static void add_room(struct sync_build *build, const struct hearth_membership *membership, bool joined, bool was_joined)
+{
+	struct sync_room *room = &build->rooms[build->room_count++];
+
+	room->membership = membership;
+	room->room_id = membership->room_id;
+	room->joined = joined;
+	room->fresh = build->initial || (joined && !was_joined && membership->stream_ordering > sync_events_since(build));
+	room->full = room->fresh || (build->full_state && joined);
+	room->from = room->fresh ? INT64_MIN : sync_events_since(build);
+	room->upto = joined ? sync_events_upto(build) : membership->stream_ordering;
+	room->active = room->fresh || room->full || !joined;
+	room->items.end = &room->items.first;
+	sync_map_at(&build->by_id, room->room_id, "")->value = room;
+}
+
+static void choose(struct sync_build *build, const struct hearth_membership *membership,
+		   const struct sync_map *was_joined, const struct hearth_texts *ignored)
+{
+	bool moved = build->initial || membership->stream_ordering > sync_events_since(build);
+
+	if (!hearth_filter_passes_room(build->filter, membership->room_id))
+		return;
+	if (is(membership->membership, "join")) {
+		add_room(build, membership, true, !moved || sync_map_get(was_joined, membership->room_id, ""));
+	} else if (is(membership->membership, "invite")) {
+		if (moved && !is_ignored(ignored, membership->sender))
+			build->invites[build->invite_count++] = membership;
+	} else if (is(membership->membership, "knock")) {
+		if (moved)
+			build->knocks[build->knock_count++] = membership;
+	} else if (moved && (!build->initial || build->filter->include_leave)) {
+		add_room(build, membership, false, sync_map_get(was_joined, membership->room_id, ""));
+	}
+}
+
+int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
+{
+	const struct hearth_accounts *accounts = build->sync->accounts;
+	struct hearth_texts ignored;
+	struct sync_map was_joined;
+	int r;
+
+	r = load_past(build, &was_joined, err);
+	if (r < 0)
+		return r;
+	r = accounts->ignored_by(accounts, build->task, build->user_id, &ignored, err);
+	if (r < 0)
+		return r;
+	sync_map_init(&build->by_id, build->arena, build->membership_count);
+	build->rooms = hearth_arena_array_of(build->arena, struct sync_room, build->membership_count);
+	build->invites = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->invites));
+	build->knocks = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->knocks));
+	for (size_t i = 0; i < build->membership_count; i++)
+		choose(build, &build->memberships[i], &was_joined, &ignored);
+	build->news |= build->invite_count || build->knock_count;
+	return 0;
+}
