@@ -75,10 +75,10 @@ static struct sync_state_entry *entry_of(struct sync_build *build, struct sync_r
 static int load_bases(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
-	struct hearth_state_query *queries = hearth_arena_array_of(build->arena, struct hearth_state_query, build->room_count);
-	struct hearth_state_result *results = hearth_arena_array_of(build->arena, struct hearth_state_result, build->room_count);
-	struct sync_room **asked = hearth_arena_array_of(build->arena, struct sync_room *, build->room_count);
-	size_t count = 0;
+	size_t most = build->room_count, count = 0;
+	struct hearth_state_query *queries = hearth_arena_array_of(build->arena, struct hearth_state_query, most);
+	struct hearth_state_result *results = hearth_arena_array_of(build->arena, struct hearth_state_result, most);
+	struct sync_room **asked = hearth_arena_array_of(build->arena, struct sync_room *, most);
 	int r;
 
 	for (size_t i = 0; i < build->room_count; i++)

@@ -159,13 +159,14 @@ HEARTH_SUSPENDS static int wait_for_news(struct sync_build *build, int64_t timeo
 	return r;
 }
 
-static void tell_presence(struct sync_build *build, const char *presence)
+HEARTH_SUSPENDS static int tell_presence(struct sync_build *build, const char *presence, struct hearth_error *err)
 {
 	struct hearth_hook_syncing subject = { build->user_id, build->device_id, presence };
-	struct hearth_error ignored = { 0 };
+	const struct sync *sync = build->sync;
 
-	/* Fail-open: the host has logged what went wrong. */
-	(void)build->sync->hooks->run(build->sync->host, build->task, HEARTH_HOOK_USER_SYNCING, &subject, &ignored);
+	if (!sync->hooks->present(sync->host, HEARTH_HOOK_USER_SYNCING))
+		return 0;
+	return sync->hooks->run(sync->host, build->task, HEARTH_HOOK_USER_SYNCING, &subject, err);
 }
 
 HEARTH_SUSPENDS static int get_sync(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -192,7 +193,9 @@ HEARTH_SUSPENDS static int get_sync(void *self, struct hearth_task *task, struct
 	r = find_filter(&build, args->filter, err);
 	if (r < 0)
 		return r;
-	tell_presence(&build, args->set_presence);
+	r = tell_presence(&build, args->set_presence, err);
+	if (r < 0)
+		return r;
 	sync->tasks->set_deadline(task, timeout_ms + 60 * 1000);
 	r = wait_for_news(&build, timeout_ms, err);
 	if (r < 0)
