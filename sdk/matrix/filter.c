@@ -159,9 +159,11 @@ int hearth_event_filter_parse(struct hearth_arena *arena, const struct hearth_js
 static int read_part(struct hearth_arena *arena, const struct hearth_json *json, const char *field,
 		     struct hearth_event_filter *ret_filter, struct hearth_error *err)
 {
-	if (hearth_event_filter_parse(arena, hearth_json_get(json, field), ret_filter, err) < 0)
-		return hearth_error_prefix(err, "%s: ", field);
-	return 0;
+	int r = hearth_event_filter_parse(arena, hearth_json_get(json, field), ret_filter, err);
+
+	if (r < 0 && err)
+		hearth_error_prefix(err, "%s", field);
+	return r;
 }
 
 static int read_room(struct hearth_arena *arena, const struct hearth_json *room, struct hearth_filter *filter,

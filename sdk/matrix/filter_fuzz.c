@@ -24,7 +24,7 @@ static void ask(const struct hearth_event_filter *filter, const struct hearth_js
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
-	const char *text = (const char *)bytes, *line_end = size ? memchr(text, '\n', size) : NULL;
+	const char *text = size ? (const char *)bytes : "", *line_end = memchr(text, '\n', size);
 	size_t length = line_end ? (size_t)(line_end - text) : size;
 	const struct hearth_json *json = parse(arena, text, length), *event = NULL, *projected;
 	const struct hearth_filter *filter;

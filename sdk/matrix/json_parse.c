@@ -426,7 +426,7 @@ static int close_container(struct parser *p, const struct hearth_json **ret_valu
 {
 	const struct open_container *open = &p->open[--p->depth];
 	const char *source = p->start + open->source_offset;
-	const struct member *pending = p->pending + open->first_pending;
+	const struct member *pending = p->pending ? p->pending + open->first_pending : NULL;
 	struct container *container = hearth_arena_new_of(p->arena, struct container);
 	int r = 0;
 

@@ -33,7 +33,7 @@ static void check_rules(const struct hearth_json *ruleset)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
-	const char *text = (const char *)bytes, *line_end = size ? memchr(text, '\n', size) : NULL;
+	const char *text = size ? (const char *)bytes : "", *line_end = memchr(text, '\n', size);
 	size_t length = line_end ? (size_t)(line_end - text) : size;
 	const struct hearth_json *ruleset = parse(arena, text, length);
 	struct hearth_push_event event = { .member_count = 2, .room_notification_power = 50 };

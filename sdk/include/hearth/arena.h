@@ -52,7 +52,8 @@ HEARTH_EXPORT char *hearth_arena_strndup(struct hearth_arena *arena, const char 
 HEARTH_EXPORT void *hearth_arena_memdup(struct hearth_arena *arena, const void *bytes, size_t size_bytes);
 HEARTH_EXPORT HEARTH_PRINTF(2, 3)
 char *hearth_arena_printf(struct hearth_arena *arena, const char *format, ...);
-HEARTH_EXPORT char *hearth_arena_vprintf(struct hearth_arena *arena, const char *format, va_list arguments);
+HEARTH_EXPORT HEARTH_PRINTF(2, 0)
+char *hearth_arena_vprintf(struct hearth_arena *arena, const char *format, va_list arguments);
 
 /* Calls fn(argument) when the arena is freed or cleared. fn does not suspend. */
 HEARTH_EXPORT void hearth_arena_defer(struct hearth_arena *arena, void (*fn)(void *argument), void *argument);
