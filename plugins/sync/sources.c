@@ -76,12 +76,15 @@ static void list_rooms(struct sync_build *build, struct hearth_sync_query *query
 	const char **joined = hearth_arena_array_of(build->arena, const char *, build->room_count);
 	const char **fresh = hearth_arena_array_of(build->arena, const char *, build->room_count);
 	const char **active = hearth_arena_array_of(build->arena, const char *, build->room_count);
+	const char **left = hearth_arena_array_of(build->arena, const char *, build->room_count);
 
 	for (size_t i = 0; i < build->room_count; i++) {
 		const struct sync_room *room = &build->rooms[i];
 
-		if (!room->joined)
+		if (!room->joined) {
+			left[query->left_count++] = room->room_id;
 			continue;
+		}
 		joined[query->joined_count++] = room->room_id;
 		if (room->fresh)
 			fresh[query->fresh_count++] = room->room_id;
@@ -91,6 +94,15 @@ static void list_rooms(struct sync_build *build, struct hearth_sync_query *query
 	query->joined_rooms = joined;
 	query->fresh_rooms = fresh;
 	query->active_rooms = active;
+	query->left_rooms = left;
+}
+
+static bool moved(const struct sync_build *build, const char *name)
+{
+	for (size_t i = 0; name && i < build->sync->count; i++)
+		if (!strcmp(build->sync->list[i].declaration->name, name))
+			return build->upto[i] > build->since[i];
+	return false;
 }
 
 static bool is_asked(const struct sync_build *build, const struct hearth_sync_query *query, size_t index, bool last)
@@ -99,7 +111,8 @@ static bool is_asked(const struct sync_build *build, const struct hearth_sync_qu
 
 	if (!stream->sync || (stream->sync_slot == -2) != last)
 		return false;
-	return last || build->initial || query->fresh_count || build->upto[index] > build->since[index];
+	return last || build->initial || query->fresh_count || build->upto[index] > build->since[index] ||
+	       moved(build, stream->also_on);
 }
 
 int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
@@ -120,9 +133,12 @@ int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
 			continue;
 		query.query.since = build->since[i];
 		query.query.upto = build->upto[i];
+		collector.sink.reached = 0;
 		r = stream->declaration->sync(stream->self, build->task, &query.query, &collector.sink, err);
 		if (r < 0)
 			return r;
+		if (collector.sink.reached)
+			build->upto[i] = collector.sink.reached;
 	}
 	return 0;
 }

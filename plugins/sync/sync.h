@@ -103,7 +103,8 @@ struct sync_build {
 	const char                  *user_id, *device_id;
 	const struct hearth_filter  *filter;
 	bool                         initial, full_state, state_after;
-	const int64_t               *since, *upto; /* by stream; since all 0 when initial */
+	const int64_t               *since;   /* by stream; all 0 when initial */
+	int64_t                     *upto;
 	const struct hearth_membership *memberships;
 	size_t                       membership_count;
 	struct sync_room            *rooms;   /* joined and left ones */

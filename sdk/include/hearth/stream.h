@@ -52,6 +52,9 @@ struct hearth_sync_query {
 	/* All streams' positions, for a source that spans two: by stream name. */
 	int64_t (*position_of)(const struct hearth_sync_query *query, const char *stream, int since_or_upto);
 	const void *sync; /* the asker's own */
+	/* Rooms that the user has left since the token. */
+	const char *const *left_rooms;
+	size_t             left_count;
 };
 
 /* Takes the items; everything is copied where it is not in the task's arena. */
@@ -59,6 +62,8 @@ struct hearth_sync_sink {
 	/* json: one complete JSON text (an event, or a member's value). type and sender: what filters look at, or NULL. */
 	void (*add)(struct hearth_sync_sink *sink, uint32_t section, const char *room_id, const char *key,
 		    const char *type, const char *sender, const char *json, size_t length);
+	/* Set by a source that stopped early: the next token stands here instead of query->upto, and the rest follows. */
+	int64_t reached;
 };
 
 struct hearth_stream {
@@ -74,6 +79,7 @@ struct hearth_stream {
 	HEARTH_SUSPENDS int (*sync)(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
 				    struct hearth_sync_sink *sink, struct hearth_error *err);
 	const char *about;
+	const char *also_on;   /* another stream whose moving makes sync ask this one, too; NULL */
 };
 
 /* Whom news concern: waiters of these users, and of users who wait on these rooms. */
