@@ -26,6 +26,10 @@ int http_reload(struct hearth_error *err);
 
 /* Reads the rc_* keys. Before http_start. */
 int limits_init(struct hearth_error *err);
+void limits_finish(void);
+
+/* Every declared endpoint, as one JSON array: method, path, access, fields. After the plugins have been loaded. */
+void http_describe(struct hearth_writer *w);
 
 const struct hearth_http *http_service(void);
 const struct hearth_limits *limits_service(void);
