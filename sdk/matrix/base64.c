@@ -55,11 +55,13 @@ static int value_of(char c)
 /* The bits that are left over at the end may be anything: hashes that set them are in events for ever. */
 int hearth_base64_decode(struct hearth_arena *arena, const char *text, uint8_t **ret_bytes, size_t *ret_size_bytes)
 {
-	size_t length = strlen(text), padding = 0, size = 0;
+	size_t length = text ? strlen(text) : 0, padding = 0, size = 0;
 	uint32_t bits = 0;
 	int bit_count = 0;
 	uint8_t *bytes;
 
+	if (!text)
+		return -EINVAL;
 	while (padding < 2 && length > padding && text[length - padding - 1] == '=')
 		padding++;
 	if (padding && length % 4)

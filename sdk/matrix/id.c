@@ -88,13 +88,16 @@ static bool is_port_suffix(const char *text)
 
 int hearth_id_is_server_name(const char *text)
 {
-	size_t host = strcspn(text, ":");
 	const char *bracket;
+	size_t host;
 
+	if (!text)
+		return 0;
 	if (text[0] == '[') {
 		bracket = strchr(text, ']');
 		return bracket && is_ipv6(text + 1, (size_t)(bracket - text - 1)) && is_port_suffix(bracket + 1);
 	}
+	host = strcspn(text, ":");
 	return host >= 1 && host <= DNS_NAME_MAX && consists_of(text, host, is_dns_char) && is_port_suffix(text + host);
 }
 
@@ -103,9 +106,9 @@ int hearth_id_is_server_name(const char *text)
 /* Sigil, localpart without a colon, colon, server name. */
 static bool is_domain_id(const char *text, char sigil, size_t localpart_min)
 {
-	size_t length = strlen(text), localpart;
+	size_t localpart;
 
-	if (length > HEARTH_ID_MAX_BYTES || text[0] != sigil)
+	if (!text || text[0] != sigil || strlen(text) > HEARTH_ID_MAX_BYTES)
 		return false;
 	localpart = strcspn(text + 1, ":");
 	return localpart >= localpart_min && text[1 + localpart] == ':' && is_utf8(text + 1, localpart) &&
@@ -129,7 +132,8 @@ int hearth_id_is_user(const char *text)
 
 int hearth_id_is_room(const char *text)
 {
-	if (text[0] == '!' && strlen(text + 1) == HASH_LENGTH && consists_of(text + 1, HASH_LENGTH, is_url_safe_char))
+	if (text && text[0] == '!' && strlen(text + 1) == HASH_LENGTH &&
+	    consists_of(text + 1, HASH_LENGTH, is_url_safe_char))
 		return 1;
 	return is_domain_id(text, '!', 0);
 }
@@ -141,9 +145,9 @@ int hearth_id_is_alias(const char *text)
 
 int hearth_id_is_event(const char *text)
 {
-	size_t length = strlen(text);
+	size_t length = text ? strlen(text) : 0;
 
-	if (text[0] != '$' || length < 2 || length > HEARTH_ID_MAX_BYTES)
+	if (length < 2 || length > HEARTH_ID_MAX_BYTES || text[0] != '$')
 		return 0;
 	if (!strchr(text, ':'))
 		return consists_of(text + 1, length - 1, is_visible_ascii);
@@ -157,7 +161,7 @@ static bool is_strict_localpart_char(char c)
 
 int hearth_id_localpart_is_strict(const char *localpart)
 {
-	return localpart[0] != '\0' && consists_of(localpart, strlen(localpart), is_strict_localpart_char);
+	return localpart && localpart[0] != '\0' && consists_of(localpart, strlen(localpart), is_strict_localpart_char);
 }
 
 static bool is_opaque_char(char c)
@@ -167,7 +171,7 @@ static bool is_opaque_char(char c)
 
 int hearth_id_is_opaque(const char *text)
 {
-	size_t length = strlen(text);
+	size_t length = text ? strlen(text) : 0;
 
 	return length >= 1 && length <= HEARTH_ID_MAX_BYTES && consists_of(text, length, is_opaque_char);
 }
@@ -176,7 +180,7 @@ int hearth_id_is_opaque(const char *text)
 
 const char *hearth_id_server(const char *id)
 {
-	const char *colon = strchr(id, ':');
+	const char *colon = id ? strchr(id, ':') : NULL;
 
 	return colon ? colon + 1 : NULL;
 }

@@ -98,6 +98,9 @@ static void ids(void **state)
 	};
 
 	(void)state;
+	assert_false(hearth_id_is_user(NULL) || hearth_id_is_room(NULL) || hearth_id_is_alias(NULL) ||
+		     hearth_id_is_event(NULL) || hearth_id_is_server_name(NULL) || hearth_id_is_opaque(NULL) ||
+		     hearth_id_localpart_is_strict(NULL));
 	check(hearth_id_is_user, users, HEARTH_COUNT(users));
 	check(hearth_id_is_room, rooms, HEARTH_COUNT(rooms));
 	check(hearth_id_is_alias, aliases, HEARTH_COUNT(aliases));

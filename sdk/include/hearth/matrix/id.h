@@ -15,7 +15,7 @@ HEARTH_BEGIN_DECLS
 #define HEARTH_ID_MAX_BYTES 255
 
 /*
- * 1 where text is a valid id of that kind, at most 255 bytes. User ids are checked against the historical grammar (any
+ * 1 where text is a valid id of that kind, at most 255 bytes (NULL is none). User ids are checked against the historical grammar (any
  * localpart, even an empty one, of UTF-8 without ':'), since old ids must go on working; new registrations pass
  * hearth_id_localpart_is_strict. Room ids and event ids of every room version are taken: with a server name, and
  * without one, where a room id is "!" and 43 characters of URL-safe base64.
@@ -38,7 +38,7 @@ HEARTH_EXPORT int hearth_id_is_local(const char *id, const char *server_name);
 /* Fills text with length - 1 letters and digits from the system's random source, and a NUL. */
 HEARTH_EXPORT void hearth_id_random(char *text, size_t length);
 
-/* Unpadded base64, standard and URL-safe. Encode: arena. Decode: takes either alphabet, and padding, too; -EINVAL. */
+/* Unpadded base64, standard and URL-safe. Encode: arena. Decode: either alphabet, padding or none; -EINVAL. */
 HEARTH_EXPORT char *hearth_base64_encode(struct hearth_arena *arena, const void *bytes, size_t size_bytes);
 HEARTH_EXPORT char *hearth_base64url_encode(struct hearth_arena *arena, const void *bytes, size_t size_bytes);
 HEARTH_EXPORT HEARTH_MUST_CHECK
