@@ -132,5 +132,6 @@ class Generator:
         if version.event_format == 1:
             event['event_id'] = '$event:domain'
         if version.identifier == '12' and event['type'] == 'm.room.create':
+            event['state_key'] = ''
             del event['room_id']  # none is allowed there; Synapse redacts one away, the specification has no need to
         return event
