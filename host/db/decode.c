@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/db/value.h"
+#include "db/value.h"
 
 static uint32_t get_32(const char *at)
 {

@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "host/db/oid.h"
-#include "host/db/value.h"
+#include "db/oid.h"
+#include "db/value.h"
 
 #define VALUE_BYTES_MAX (INT_MAX / 2)
 

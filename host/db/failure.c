@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/db/failure.h"
+#include "db/failure.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "host/log/log.h"
+#include "log/log.h"
 
 enum { SERVICE_UNAVAILABLE = 503, SERVER_ERROR = 500 };
 

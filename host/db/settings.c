@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/db/settings.h"
+#include "db/settings.h"
 
 #include <errno.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/config/config.h"
+#include "config/config.h"
 
 #define CONNECTIONS_MIN_DEFAULT 1
 #define CONNECTIONS_MAX_DEFAULT 10

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/db/statement.h"
+#include "db/statement.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/db/oid.h"
-#include "host/log/log.h"
-#include "host/loop/loop.h"
-#include "host/metrics/metrics.h"
+#include "db/oid.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "metrics/metrics.h"
 
 #define SLOW_MICROSECONDS 1000000
 #define REPORT_SECONDS 1

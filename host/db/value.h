@@ -5,7 +5,7 @@
 #ifndef HOST_DB_VALUE_H
 #define HOST_DB_VALUE_H
 
-#include "host/db/statement.h"
+#include "db/statement.h"
 
 /* The parameters of one run of a statement. */
 struct db_values {
