@@ -44,7 +44,9 @@ static int check_users(const struct auth_check *check)
 	if (users && hearth_json_type(users) != HEARTH_JSON_OBJECT)
 		return hearth_auth_reject(check, "users is not an object");
 	for (size_t i = 0; i < hearth_json_size(users); i++) {
-		if (!hearth_id_is_user(hearth_json_key_at(users, i)))
+		const char *user_id = hearth_json_key_at(users, i);
+
+		if (!hearth_id_is_user(user_id) || strlen(user_id) != hearth_json_key_length_at(users, i))
 			return hearth_auth_reject(check, "users names something that is not a user id");
 		if (hearth_auth_power_parse(check->event->version, hearth_json_at(users, i), &power) < 0)
 			return hearth_auth_reject(check, "a user's power level is not an integer");

@@ -57,6 +57,8 @@ static void check_copy(struct hearth_arena *arena, const struct hearth_json *val
 	for (size_t i = 0; i < hearth_json_size(value); i++) {
 		const char *key = hearth_json_key_at(value, i);
 
+		if (strlen(key) != hearth_json_key_length_at(value, i))
+			continue; /* not to be named by a text that ends at a NUL */
 		hearth_assert(hearth_json_get(value, key) == hearth_json_get(copy, key));
 		hearth_json_remove(copy, key);
 		hearth_assert(!hearth_json_get(copy, key));

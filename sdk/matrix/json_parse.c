@@ -422,31 +422,31 @@ static int index_members(const struct parser *p, struct container *object, const
 	return 0;
 }
 
+static int fill_container(struct parser *p, struct container *container, const struct member *pending)
+{
+	if (container->base.type == HEARTH_JSON_OBJECT) {
+		container->members = hearth_arena_memdup(p->arena, pending, container->count * sizeof(*pending));
+		return index_members(p, container, container->base.source);
+	}
+	container->elements = hearth_arena_array_of(p->arena, const struct hearth_json *, container->count);
+	for (size_t i = 0; i < container->count; i++)
+		container->elements[i] = pending[i].value;
+	return 0;
+}
+
 static int close_container(struct parser *p, const struct hearth_json **ret_value)
 {
 	const struct open_container *open = &p->open[--p->depth];
-	const char *source = p->start + open->source_offset;
-	const struct member *pending = p->pending ? p->pending + open->first_pending : NULL;
 	struct container *container = hearth_arena_new_of(p->arena, struct container);
-	int r = 0;
 
 	p->at++;
 	container->base.type = open->is_object ? HEARTH_JSON_OBJECT : HEARTH_JSON_ARRAY;
-	container->base.source = source;
-	container->base.source_length = (uint32_t)(p->at - source);
+	container->base.source = p->start + open->source_offset;
+	container->base.source_length = (uint32_t)(p->at - container->base.source);
 	container->count = p->pending_count - open->first_pending;
 	p->pending_count = open->first_pending;
-	if (container->count && open->is_object) {
-		container->members =
-			hearth_arena_memdup(p->arena, pending, container->count * sizeof(*container->members));
-		r = index_members(p, container, source);
-	} else if (container->count) {
-		container->elements = hearth_arena_array_of(p->arena, const struct hearth_json *, container->count);
-		for (size_t i = 0; i < container->count; i++)
-			container->elements[i] = pending[i].value;
-	}
 	*ret_value = &container->base;
-	return r;
+	return container->count ? fill_container(p, container, p->pending + open->first_pending) : 0;
 }
 
 static int open_container(struct parser *p, bool is_object)

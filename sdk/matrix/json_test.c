@@ -268,6 +268,8 @@ static void values_are_read(void **state)
 	assert_string_equal(hearth_json_key_at(o, 0), "z");
 	assert_ptr_equal(hearth_json_at(o, 1), hearth_json_get(o, "i"));
 	assert_null(hearth_json_key_at(o, 8));
+	assert_int_equal(hearth_json_key_length_at(parse(*state, "{\"a\\u0000b\":1}"), 0), 3);
+	assert_int_equal(hearth_json_key_length_at(o, 8), 0);
 	assert_memory_equal(hearth_json_string(hearth_json_get(o, "z"), &length), "a\0b", 4);
 	assert_int_equal(length, 3);
 	assert_int_equal(hearth_json_get_int(o, "i", 0), -7);

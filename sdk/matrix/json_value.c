@@ -78,6 +78,13 @@ const char *hearth_json_key_at(const struct hearth_json *object, size_t index)
 	return o && index < o->count ? o->members[index].key : NULL;
 }
 
+size_t hearth_json_key_length_at(const struct hearth_json *object, size_t index)
+{
+	const struct container *o = as_object(object);
+
+	return o && index < o->count ? o->members[index].key_length : 0;
+}
+
 /* 1 where the key is there; *ret_index: its index in the order by key, or where it would belong. */
 static bool find(const struct container *object, const struct member *wanted, size_t *ret_index)
 {

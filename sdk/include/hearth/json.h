@@ -68,6 +68,7 @@ HEARTH_EXPORT int hearth_json_true(const struct hearth_json *value);     /* 1 on
 HEARTH_EXPORT size_t hearth_json_size(const struct hearth_json *value); /* elements or members; else 0 */
 HEARTH_EXPORT const struct hearth_json *hearth_json_at(const struct hearth_json *value, size_t index);
 HEARTH_EXPORT const char *hearth_json_key_at(const struct hearth_json *object, size_t index);
+HEARTH_EXPORT size_t hearth_json_key_length_at(const struct hearth_json *object, size_t index); /* tells of NULs inside */
 HEARTH_EXPORT const struct hearth_json *hearth_json_get(const struct hearth_json *object, const char *key);
 
 /* A member of one type, NULL or the default where it is missing or of another type. */
