@@ -3,6 +3,7 @@
 #include <hearth/json.h>
 #include <hearth/matrix/id.h>
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -18,18 +19,16 @@ static size_t host_length(const char *server_name)
 
 static bool is_ip_literal(const char *host, size_t length)
 {
-	int dots = 0;
+	char address[INET_ADDRSTRLEN];
+	struct in_addr parsed;
 
 	if (host[0] == '[')
 		return true;
-	for (size_t i = 0; i < length; i++) {
-		bool separates = host[i] == '.' && i > 0 && i + 1 < length && host[i - 1] != '.';
-
-		if (!separates && (host[i] < '0' || host[i] > '9'))
-			return false;
-		dots += separates;
-	}
-	return dots == 3;
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, host, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET, address, &parsed) == 1;
 }
 
 static bool is_listed(const struct hearth_json *patterns, const char *host, size_t length)

@@ -226,25 +226,16 @@ static void access_control_lists(void **state)
 		const char *content, *server;
 		int allowed;
 	} samples[] = {
-		{ acl, "good.org", 1 },
-		{ acl, "evil.com", 0 },
-		{ acl, "EVIL.com:8448", 0 },
-		{ acl, "a.evil.com:1", 0 },
-		{ acl, "notevil.com", 1 },
-		{ acl, "9.9.9.9", 0 },
-		{ acl, "9.9.9.99", 1 },
-		{ acl, "[::1]:80", 1 },
-		{ no_ip, "1.2.3.4", 0 },
-		{ no_ip, "[::1]:80", 0 },
-		{ no_ip, "1.2.3.4:80", 0 },
-		{ no_ip, "1.2.3.4.5", 1 },
-		{ no_ip, "1.2.3", 1 },
-		{ odd_ip, "1.2.3.4", 1 },
-		{ some, "good.org:80", 1 },
-		{ some, "x.good.org", 1 },
-		{ some, "bad.org", 0 },
-		{ "{}", "good.org", 0 },
-		{ "{\"allow\":\"*\"}", "good.org", 0 },
+		{ acl, "good.org", 1 },      { acl, "evil.com", 0 },
+		{ acl, "EVIL.com:8448", 0 }, { acl, "a.evil.com:1", 0 },
+		{ acl, "notevil.com", 1 },   { acl, "9.9.9.9", 0 },
+		{ acl, "9.9.9.99", 1 },      { acl, "[::1]:80", 1 },
+		{ no_ip, "1.2.3.4", 0 },     { no_ip, "[::1]:80", 0 },
+		{ no_ip, "1.2.3.4:80", 0 },  { no_ip, "1.2.3.4.5", 1 },
+		{ no_ip, "1.2.3", 1 },       { no_ip, "1.2.3.400", 1 },
+		{ odd_ip, "1.2.3.4", 1 },    { some, "good.org:80", 1 },
+		{ some, "x.good.org", 1 },   { some, "bad.org", 0 },
+		{ "{}", "good.org", 0 },     { "{\"allow\":\"*\"}", "good.org", 0 },
 	};
 
 	for (size_t i = 0; i < HEARTH_COUNT(samples); i++)

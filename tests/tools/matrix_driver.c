@@ -9,6 +9,7 @@
 static const struct driver_command *const TABLES[] = {
 	DRIVER_JSON_COMMANDS,
 	DRIVER_EVENT_COMMANDS,
+	DRIVER_ID_COMMANDS,
 };
 
 static const struct driver_command *find_command(const char *name, size_t length)

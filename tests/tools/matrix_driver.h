@@ -19,5 +19,6 @@ struct driver_command {
  */
 extern const struct driver_command DRIVER_JSON_COMMANDS[];
 extern const struct driver_command DRIVER_EVENT_COMMANDS[];
+extern const struct driver_command DRIVER_ID_COMMANDS[];
 
 #endif

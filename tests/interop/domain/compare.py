@@ -18,6 +18,7 @@ from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
 from synapse.crypto.event_signing import compute_content_hash, compute_event_reference_hash
 from synapse.events import make_event_from_dict
 from synapse.events.utils import validate_canonicaljson
+from synapse.synapse_rust.acl import ServerAclEvaluator
 from synapse.synapse_rust.events import redact_event_dict
 from unpaddedbase64 import encode_base64
 
@@ -141,6 +142,13 @@ class Comparison:
         ours = self.driver.ask_json("event-id", room_version=name, event=pdu)
         self.expect("event id", (name, pdu), ours, (True, event.event_id.encode()))
 
+    def access_control_list(self):
+        content, host = self.generator.acl(), self.generator.host()
+        evaluator = ServerAclEvaluator(content["allow_ip_literals"], content["allow"], content["deny"])
+        theirs = b"allowed" if evaluator.server_matches_acl_event(host) else b"denied"
+        ours = self.driver.ask_json("acl", content=content, server=host)
+        self.expect("server ACL", (content, host), ours, (True, theirs))
+
     @staticmethod
     def is_canonical(version, pdu):
         if not version.strict_canonicaljson:
@@ -161,6 +169,7 @@ def main():
         comparison.acceptance()
         comparison.signature()
         comparison.event()
+        comparison.access_control_list()
     for subject, count in comparison.counts.items():
         print(f"{count:7} {subject}")
     print(f"{comparison.disagreements:7} disagreements (seed {seed})")

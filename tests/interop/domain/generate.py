@@ -135,3 +135,16 @@ class Generator:
             event['state_key'] = ''
             del event['room_id']  # none is allowed there; Synapse redacts one away, the specification has no need to
         return event
+
+    def host(self):
+        """A server name without a port, of few letters, so that patterns match it now and then."""
+        if self.chance(0.2):
+            return self.random.choice(['1.2.3.4', '1.2.3.400', '01.2.3.4', '10.0.0.1', '[::1]', '[1::2]', '1.2.3', '1.2.3.4.5'])
+        return '.'.join(''.join(self.random.choices('abAB', k=self.random.randint(1, 2)))
+                        for _ in range(self.random.randint(1, 3)))
+
+    def acl(self):
+        def patterns():
+            return [''.join(self.random.choice('*?') if self.chance(0.25) else c for c in self.host())
+                    for _ in range(self.random.randint(0, 4))] + ['*'] * self.chance(0.2)
+        return {'allow': patterns(), 'deny': patterns(), 'allow_ip_literals': self.chance(0.5)}

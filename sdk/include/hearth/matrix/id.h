@@ -15,9 +15,9 @@ HEARTH_BEGIN_DECLS
 #define HEARTH_ID_MAX_BYTES 255
 
 /*
- * 1 where text is a valid id of that kind, at most 255 bytes (NULL is none). User ids are checked against the historical grammar (any
- * localpart, even an empty one, of UTF-8 without ':'), since old ids must go on working; new registrations pass
- * hearth_id_localpart_is_strict. Room ids and event ids of every room version are taken: with a server name, and
+ * 1 where text is a valid id of that kind, at most 255 bytes (NULL is none). User ids are checked against the historical
+ * grammar (any localpart, even an empty one, of UTF-8 without ':'), since old ids must go on working; new registrations
+ * pass hearth_id_localpart_is_strict. Room ids and event ids of every room version are taken: with a server name, and
  * without one, where a room id is "!" and 43 characters of URL-safe base64.
  */
 HEARTH_EXPORT int hearth_id_is_user(const char *text);
