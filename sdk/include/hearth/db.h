@@ -64,7 +64,7 @@ struct hearth_migration {
 
 /*
  * Errors everywhere: -EEXIST where a unique constraint is violated (message names it), -ENOENT a foreign key, -EAGAIN a
- * serialization failure or deadlock, -EBUSY (503) where the database is away or the connection was lost, -EPROTO
+ * serialization failure or deadlock, -ETIMEDOUT a statement timeout, -EBUSY (503) where the database is away or the connection was lost, -EPROTO
  * where the rows do not fit the declaration, -EIO the rest.
  */
 struct hearth_db {
@@ -83,8 +83,8 @@ struct hearth_db {
 		     struct hearth_rows *ret_rows, struct hearth_error *err);
 
 	/*
-	 * Takes a connection (waits for a free one) and opens a transaction. ret_tx: owned: commit, or rollback, which is
-	 * what hearth_tx cleanup does.
+	 * Opens a transaction. A connection is taken when the first answer is needed: at the first query, or at commit.
+	 * ret_tx: owned: commit, or rollback, which is what hearth_tx cleanup does and what happens when the task ends.
 	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*begin)(struct hearth_task *task, uint32_t flags, struct hearth_tx **ret_tx, struct hearth_error *err);
@@ -103,8 +103,9 @@ struct hearth_db {
 		     struct hearth_rows *ret_rows, struct hearth_error *err);
 
 	/*
-	 * Sends all that is queued and COMMIT, and waits. 0: it is on disk. Any error: nothing happened, save -EBUSY with
-	 * "outcome unknown", where the connection was lost while the commit was under way. Sets *tx to NULL.
+	 * Sends all that is queued and COMMIT, and waits, which neither deadline nor cancellation ends. 0: it is on disk.
+	 * Any error: nothing happened, save -EBUSY with "outcome unknown", where the connection was lost while the commit
+	 * was under way. Sets *tx to NULL.
 	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*commit)(struct hearth_tx **tx, struct hearth_error *err);
@@ -122,8 +123,9 @@ struct hearth_db {
 			void *argument, struct hearth_error *err);
 
 	/*
-	 * Calls fn(argument, committed) once the transaction has ended either way, before commit returns. fn does not
-	 * suspend. This is where caches are invalidated and streams advance.
+	 * Calls fn(argument, committed) once the transaction has ended either way, before commit returns. committed: 1, 0,
+	 * or -1 where the connection was lost in the commit and its outcome is unknown. fn does not suspend. This is where
+	 * caches are invalidated and streams advance.
 	 */
 	void (*on_end)(struct hearth_tx *tx, void (*fn)(void *argument, int committed), void *argument);
 
