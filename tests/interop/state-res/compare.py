@@ -82,16 +82,23 @@ class Comparison:
         self.verdicts(seed, room, "verdicts", room.checks, answer["checks"])
         self.verdicts(seed, room, "citation verdicts", room.citations, answer["citations"])
         self.states(seed, room, resolutions, answer["resolutions"])
-        if room.number >= 2:
-            self.compare_rejected(seed, room)
+        self.compare_rejected(seed, room)
 
     def compare_rejected(self, seed, room):
         """The same graph, where some events turned out to be rejected."""
         ids = list(room.events)
         rejected = room.rng.sample(ids[1:], len(ids) // 6)
         events = {i: reference.event(room.version, room.pdus[room.index[i]], "rejected" if i in rejected else None) for i in ids}
-        resolutions = [room.invent_resolution(events)]
-        answer = self.driver.ask(self.question(room, resolutions, rejected=[room.index[i] for i in rejected]))
+        resolutions = [room.invent_resolution(events)] if room.number >= 2 else []
+        citations = []
+        for i in room.rng.sample(ids[1:], min(8, len(ids) - 1)):
+            cited = [a for a in room.events[i].auth_event_ids() if room.number < 12 or a != ids[0]]
+            verdict = reference.allows_citations(room.events[i], events)
+            citations.append((room.pdus[room.index[i]], [room.index[a] for a in cited], verdict))
+        answer = self.driver.ask(self.question(
+            room, resolutions, rejected=[room.index[i] for i in rejected],
+            citations=[{"event": pdu, "cited": cited} for pdu, cited, _ in citations]))
+        self.verdicts(seed, room, "citation verdicts", citations, answer["citations"])
         self.states(seed, room, resolutions, answer["resolutions"])
 
 
