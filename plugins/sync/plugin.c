@@ -17,7 +17,7 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 	{ .id = NULL }
 };
 
-static const struct hearth_endpoint *const ENDPOINTS[] = { SYNC_ENDPOINTS, NULL };
+static const struct hearth_endpoint *const ENDPOINTS[] = { SYNC_ENDPOINTS, CHANGES_ENDPOINTS, NULL };
 
 static int load(const struct hearth_host *host, void **ret_self, struct hearth_error *err)
 {

@@ -115,7 +115,8 @@ static bool is_asked(const struct sync_build *build, const struct hearth_sync_qu
 	       moved(build, stream->also_on);
 }
 
-int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
+/* name NULL: every stream whose turn it is. */
+HEARTH_SUSPENDS static int collect(struct sync_build *build, const char *name, bool last, struct hearth_error *err)
 {
 	struct query query = {
 		.query = { .size = sizeof(query.query), .initial = build->initial, .user_id = build->user_id,
@@ -129,7 +130,8 @@ int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
 		const struct sync_stream *stream = &build->sync->list[i];
 		int r;
 
-		if (!is_asked(build, &query.query, i, last))
+		if (name ? strcmp(stream->declaration->name, name) || !stream->declaration->sync :
+			   !is_asked(build, &query.query, i, last))
 			continue;
 		query.query.since = build->since[i];
 		query.query.upto = build->upto[i];
@@ -141,4 +143,14 @@ int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
 			build->upto[i] = collector.sink.reached;
 	}
 	return 0;
+}
+
+int sync_collect(struct sync_build *build, bool last, struct hearth_error *err)
+{
+	return collect(build, NULL, last, err);
+}
+
+int sync_collect_one(struct sync_build *build, const char *stream, struct hearth_error *err)
+{
+	return collect(build, stream, false, err);
 }

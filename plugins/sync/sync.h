@@ -127,6 +127,8 @@ HEARTH_SUSPENDS int sync_load_states(struct sync_build *build, struct hearth_err
 HEARTH_SUSPENDS int sync_load_stripped(struct sync_build *build, struct hearth_error *err);
 /* sources.c: what the other streams contribute; last: those that speak about the rooms in the response. */
 HEARTH_SUSPENDS int sync_collect(struct sync_build *build, bool last, struct hearth_error *err);
+/* The contribution of one stream alone, whether or not it has moved. */
+HEARTH_SUSPENDS int sync_collect_one(struct sync_build *build, const char *stream, struct hearth_error *err);
 /* write.c */
 void sync_write(struct sync_build *build, struct hearth_writer *w);
 
@@ -140,6 +142,6 @@ static inline int64_t sync_events_upto(const struct sync_build *build)
 	return build->upto[build->sync->events];
 }
 
-extern const struct hearth_endpoint SYNC_ENDPOINTS[];
+extern const struct hearth_endpoint SYNC_ENDPOINTS[], CHANGES_ENDPOINTS[];
 
 #endif
