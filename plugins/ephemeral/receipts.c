@@ -92,6 +92,7 @@ HEARTH_SUSPENDS static int store_in_tx(struct hearth_tx *tx, struct hearth_task 
 	struct hearth_hook_receipt subject = {
 		.tx = tx, .user_id = receipt->user_id, .room_id = receipt->room_id, .event_id = receipt->event_id,
 		.thread_id = *receipt->thread_id ? receipt->thread_id : NULL, .type = receipt->receipt_type,
+		.event_ordering = receipt->event_ordering,
 	};
 	struct hearth_rows rows;
 	int r;

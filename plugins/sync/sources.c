@@ -120,7 +120,8 @@ HEARTH_SUSPENDS static int collect(struct sync_build *build, const char *name, b
 {
 	struct query query = {
 		.query = { .size = sizeof(query.query), .initial = build->initial, .user_id = build->user_id,
-			   .device_id = build->device_id, .position_of = position_of, .sync = build },
+			   .device_id = build->device_id, .position_of = position_of, .sync = build,
+			   .thread_counts = build->filter->room_timeline.unread_thread_notifications },
 		.build = build,
 	};
 	struct collector collector = { .sink = { .add = add }, .build = build, .last = last };

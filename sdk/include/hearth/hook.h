@@ -173,6 +173,7 @@ struct hearth_hook_receipt {
 	const char       *event_id;
 	const char       *thread_id; /* "main", a thread root, or NULL: unthreaded */
 	const char       *type;      /* "m.read", "m.read.private" */
+	int64_t           event_ordering; /* the event's stream ordering */
 };
 
 /* user.syncing: all, fail-open. A client asks for /sync with that set_presence ("online" by default). */

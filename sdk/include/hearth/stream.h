@@ -55,6 +55,7 @@ struct hearth_sync_query {
 	/* Rooms that the user has left since the token. */
 	const char *const *left_rooms;
 	size_t             left_count;
+	uint32_t           thread_counts; /* 1: the filter asks for unread counts of each thread */
 };
 
 /* Takes the items; everything is copied where it is not in the task's arena. */
