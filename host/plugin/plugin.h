@@ -12,16 +12,22 @@ struct plugin; /* one loaded plugin */
 /* Opens each named plugin from the plugin path and checks its descriptor; runs none of its code. */
 int plugin_open(const char *const *names, size_t count, struct hearth_error *err);
 
+/* The names of all plugins that are linked in, else of all in the plugin path, sorted. arena. */
+int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, struct hearth_error *err);
+
 /* Loads all, providers before users; tells every missing need in one line each. */
 int plugin_load_all(struct hearth_error *err);
-HEARTH_SUSPENDS int plugin_start_all(struct hearth_task *task, struct hearth_error *err); /* migrations, then start */
+/* Migrations and streams' positions, then each plugin's start, then their jobs. */
+HEARTH_SUSPENDS int plugin_start_all(struct hearth_task *task, struct hearth_error *err);
+/* The migrations alone. */
+HEARTH_SUSPENDS int plugin_migrate_all(struct hearth_task *task, struct hearth_error *err);
 HEARTH_SUSPENDS void plugin_drain_all(struct hearth_task *task);
 void plugin_stop_all(void);
 
 /* Walks the loaded ones; NULL at the end. */
 const struct plugin *plugin_at(size_t index);
 const struct hearth_plugin *plugin_descriptor(const struct plugin *plugin);
-const char *plugin_file(const struct plugin *plugin);
+const char *plugin_file(const struct plugin *plugin); /* NULL: linked in */
 
 /* The name of the plugin that a service was called by. */
 const char *plugin_name_of(const struct hearth_host *host);

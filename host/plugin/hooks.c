@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hooks: who answers at which point, in the order of the configuration's plugin list.
+ */
+#include "plugin/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log.h"
+#include "loop/loop.h"
+#include "task/task.h"
+
+#define HANDLERS_MAX 1024
+
+struct handler {
+	const struct plugin            *plugin;
+	const struct hearth_hook       *hook;
+	const struct hearth_hook_point *point;
+	size_t                          place; /* in the list, which sorting keeps */
+};
+
+static struct handler *handlers; /* sorted by hook id */
+static size_t handler_count;
+
+static const struct hearth_hook_point *find_point(const char *id)
+{
+	for (size_t i = 0; i < plugin_count; i++)
+		for (const struct hearth_hook_point *point = plugins[i]->descriptor.hook_points; point && point->id; point++)
+			if (!strcmp(point->id, id))
+				return point;
+	return NULL;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct handler *left = a, *right = b;
+	int order = strcmp(left->hook->id, right->hook->id);
+
+	return order ? order : (left->place > right->place) - (left->place < right->place);
+}
+
+int hooks_build(struct hearth_error *err)
+{
+	handlers = calloc(HANDLERS_MAX, sizeof(*handlers));
+	hearth_assert(handlers);
+	for (size_t i = 0; i < plugin_count; i++)
+		for (const struct hearth_hook *hook = plugins[i]->descriptor.hooks; hook && hook->id; hook++) {
+			const struct hearth_hook_point *point = find_point(hook->id);
+
+			if (!point) {
+				log_info("plugin", "%s answers hook %s, which no loaded plugin runs",
+					 plugins[i]->descriptor.name, hook->id);
+				continue;
+			}
+			if (handler_count == HANDLERS_MAX)
+				return hearth_fail(err, -E2BIG, "more than %d hook handlers", HANDLERS_MAX);
+			handlers[handler_count] = (struct handler){ plugins[i], hook, point, handler_count };
+			handler_count++;
+		}
+	qsort(handlers, handler_count, sizeof(*handlers), by_id);
+	return 0;
+}
+
+void hooks_finish(void)
+{
+	free(handlers);
+	handlers = NULL;
+	handler_count = 0;
+}
+
+static size_t first_of(const char *id)
+{
+	size_t low = 0, high = handler_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(handlers[middle].hook->id, id) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_at(size_t index, const char *id)
+{
+	return index < handler_count && !strcmp(handlers[index].hook->id, id);
+}
+
+static int present(const struct hearth_host *host, const char *id)
+{
+	(void)host;
+	return is_at(first_of(id), id);
+}
+
+HEARTH_SUSPENDS static int call(const struct handler *handler, struct hearth_task *task, void *subject,
+				struct hearth_error *err)
+{
+	int r;
+
+	loop_watch_begin(handler->plugin->descriptor.name, handler->hook->id);
+	if (!handler->point->suspends)
+		task_no_suspend_begin();
+	r = handler->hook->fn(handler->plugin->self, task, subject, err);
+	if (!handler->point->suspends)
+		task_no_suspend_end();
+	loop_watch_end();
+	return r;
+}
+
+/* What a lost connection or a cancelled task says is for the caller to deal with, not a fault of the handler. */
+static bool is_circumstance(int code)
+{
+	return code == -EAGAIN || code == -EBUSY || code == -ECANCELED || code == -ETIMEDOUT;
+}
+
+static int judge(const struct handler *handler, int r, const struct hearth_error *said, struct hearth_error *err)
+{
+	bool refusal = said->http_status != 0;
+
+	if (!refusal && !is_circumstance(r))
+		log_error(handler->plugin->descriptor.name, "hook %s failed (%s): %s", handler->hook->id,
+			  handler->point->failure == HEARTH_FAIL_OPEN ? "passed over" : "the action fails",
+			  said->code ? said->message : strerror(-r));
+	if (!refusal && handler->point->failure == HEARTH_FAIL_OPEN)
+		return 0;
+	if (err && !err->code)
+		*err = *said;
+	return refusal || said->code ? r : hearth_fail(err, r, "hook %s failed", handler->hook->id);
+}
+
+static int run(const struct hearth_host *host, struct hearth_task *task, const char *id, void *subject,
+	       struct hearth_error *err)
+{
+	int decided = 0;
+
+	(void)host;
+	for (size_t i = first_of(id); is_at(i, id); i++) {
+		struct hearth_error said = { 0 };
+		int r = call(&handlers[i], task, subject, &said);
+
+		if (r < 0)
+			r = judge(&handlers[i], r, &said, err);
+		if (r < 0)
+			return r;
+		decided |= r > 0;
+		if (r > 0 && handlers[i].point->chain == HEARTH_CHAIN_FIRST)
+			break;
+	}
+	return decided;
+}
+
+const struct hearth_hooks *hook_service(void)
+{
+	static const struct hearth_hooks service = {
+		.base = { .size = sizeof(service), .major = HEARTH_HOOKS_MAJOR, .minor = HEARTH_HOOKS_MINOR,
+			  .id = HEARTH_HOOKS_ID },
+		.present = present,
+		.run = run,
+	};
+
+	return &service;
+}

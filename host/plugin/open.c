@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finds plugins by name, opens them through libltdl and checks what their descriptors say. Runs none of their code.
+ */
+#include "plugin/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <ltdl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "plugin/preload.h"
+
+#ifndef HEARTH_PLUGIN_DIR
+#define HEARTH_PLUGIN_DIR "lib/hearth/plugins"
+#endif
+
+struct plugin *plugins[PLUGINS_MAX];
+size_t plugin_count;
+
+static char directory[PATH_MAX];
+
+/* plugin_path of the configuration, else the folder that belongs to this program, in a build tree or installed. */
+static const char *plugin_directory(void)
+{
+	const char *configured = config_text(config_find(NULL, "plugin_path"));
+	char program[PATH_MAX];
+	ssize_t length;
+	char *slash;
+
+	if (configured)
+		return configured;
+	if (*directory)
+		return directory;
+	length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	if (length <= 0)
+		return HEARTH_PLUGIN_DIR;
+	program[length] = '\0';
+	slash = strrchr(program, '/');
+	*slash = '\0';
+	if ((size_t)snprintf(directory, sizeof(directory), "%s/../%s", program, HEARTH_PLUGIN_DIR) >= sizeof(directory))
+		*directory = '\0';
+	return directory;
+}
+
+static bool is_name(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return length > 0 && length <= 64 && !text[length];
+}
+
+static const struct hearth_plugin *find_preloaded(const char *name)
+{
+	for (size_t i = 0; PLUGIN_PRELOADED[i]; i++)
+		if (!strcmp(PLUGIN_PRELOADED[i]->name, name))
+			return PLUGIN_PRELOADED[i];
+	return NULL;
+}
+
+/* Plugins are never closed: their code may be on a suspended task's stack, and leak checkers want their symbols. */
+static int open_file(const char *file, const char *name, const struct hearth_plugin **ret_descriptor,
+		     struct hearth_error *err)
+{
+	char symbol[96];
+	lt_dladvise advise;
+	lt_dlhandle handle;
+
+	if (access(file, R_OK))
+		return hearth_fail(err, -ENOENT, "plugin '%s': %s: %s; install it, or take it from the plugins: list", name, file,
+				   strerror(errno));
+	lt_dladvise_init(&advise);
+	lt_dladvise_local(&advise);
+	lt_dladvise_resident(&advise);
+	handle = lt_dlopenadvise(file, advise);
+	lt_dladvise_destroy(&advise);
+	if (!handle)
+		return hearth_fail(err, -EINVAL, "plugin '%s': %.120s", name, lt_dlerror());
+	snprintf(symbol, sizeof(symbol), "hearth_plugin_%s", name);
+	*ret_descriptor = lt_dlsym(handle, symbol);
+	if (!*ret_descriptor)
+		return hearth_fail(err, -EINVAL, "%s.so: exports no %s; it is no Hearth plugin of that name", name, symbol);
+	return 0;
+}
+
+static int check_descriptor(const struct hearth_plugin *descriptor, const char *name, struct hearth_error *err)
+{
+	if (descriptor->abi_major != HEARTH_ABI_MAJOR)
+		return hearth_fail(err, -EPROTO, "%s.so: built for ABI %u.%u, this host has %u.%u; install the %s for this hearthd",
+				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR, name);
+	if (descriptor->abi_minor > HEARTH_ABI_MINOR)
+		return hearth_fail(err, -EPROTO, "%s.so: needs ABI %u.%u, this host has %u.%u; upgrade hearthd or install an older %s",
+				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR, name);
+	if (descriptor->size < offsetof(struct hearth_plugin, stop) + sizeof(descriptor->stop) || !descriptor->load ||
+	    !descriptor->version)
+		return hearth_fail(err, -EPROTO, "%s.so: its descriptor is damaged; build it with HEARTH_PLUGIN()", name);
+	if (!descriptor->name || strcmp(descriptor->name, name))
+		return hearth_fail(err, -EPROTO, "%s.so: calls itself '%.40s'; the file carries its plugin's name", name,
+				   descriptor->name ? descriptor->name : "");
+	return 0;
+}
+
+static int open_one(const char *name, struct hearth_error *err)
+{
+	const struct hearth_plugin *descriptor = NULL;
+	char file[PATH_MAX];
+	struct plugin *plugin;
+	size_t known;
+	int r = 0;
+
+	if (!is_name(name))
+		return hearth_fail(err, -EINVAL, "'%.80s' is no plugin name: expected a-z, 0-9 and _", name);
+	for (size_t i = 0; i < plugin_count; i++)
+		if (!strcmp(plugins[i]->descriptor.name, name))
+			return hearth_fail(err, -EEXIST, "plugin '%s' is listed twice", name);
+	if (plugin_count == PLUGINS_MAX)
+		return hearth_fail(err, -E2BIG, "more than %d plugins", PLUGINS_MAX);
+	*file = '\0';
+	descriptor = find_preloaded(name);
+	if (!descriptor) {
+		snprintf(file, sizeof(file), "%s/%s.so", plugin_directory(), name);
+		r = open_file(file, name, &descriptor, err);
+	}
+	if (r >= 0)
+		r = check_descriptor(descriptor, name, err);
+	if (r < 0)
+		return r;
+	plugin = calloc(1, sizeof(*plugin));
+	hearth_assert(plugin);
+	plugin->file = *file ? strdup(file) : NULL;
+	known = descriptor->size < sizeof(plugin->descriptor) ? descriptor->size : sizeof(plugin->descriptor);
+	memcpy(&plugin->descriptor, descriptor, known);
+	plugins[plugin_count++] = plugin;
+	return 0;
+}
+
+int plugin_open(const char *const *names, size_t count, struct hearth_error *err)
+{
+	int r = 0;
+
+	if (lt_dlinit())
+		return hearth_fail(err, -EIO, "libltdl: %.120s", lt_dlerror());
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = open_one(names[i], err);
+	return r;
+}
+
+static int is_plugin_file(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return length > 3 && !strcmp(entry->d_name + length - 3, ".so");
+}
+
+int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, struct hearth_error *err)
+{
+	struct dirent **entries = NULL;
+	const char **names;
+	size_t linked = 0;
+	int found;
+
+	while (PLUGIN_PRELOADED[linked])
+		linked++;
+	found = linked ? 0 : scandir(plugin_directory(), &entries, is_plugin_file, alphasort);
+	if (found < 0)
+		return hearth_fail(err, -errno, "plugin_path %s: %s", plugin_directory(), strerror(errno));
+	names = hearth_arena_array_of(arena, const char *, linked + (size_t)found);
+	for (size_t i = 0; i < linked; i++)
+		names[i] = PLUGIN_PRELOADED[i]->name;
+	for (int i = 0; i < found; i++) {
+		names[linked + (size_t)i] = hearth_arena_strndup(arena, entries[i]->d_name, strlen(entries[i]->d_name) - 3);
+		free(entries[i]);
+	}
+	free(entries);
+	*ret_names = (struct hearth_texts){ names, linked + (size_t)found };
+	return 0;
+}
+
+const struct plugin *plugin_at(size_t index)
+{
+	return index < plugin_count ? plugins[index] : NULL;
+}
+
+const struct hearth_plugin *plugin_descriptor(const struct plugin *plugin)
+{
+	return &plugin->descriptor;
+}
+
+const char *plugin_file(const struct plugin *plugin)
+{
+	return plugin->file;
+}
