@@ -219,7 +219,7 @@ static void start_body(struct connection *connection)
 	connection->deadline_ms = loop_monotonic_ms() + ARRIVAL_MS;
 	if (head->content_length > max) {
 		if (!exchange->refusal.code)
-			(void)hearth_fail(&exchange->refusal, -EFBIG, "the body is larger than this endpoint takes (%llu bytes)",
+			(void)hearth_fail(&exchange->refusal, -EFBIG, "the body has more than %llu bytes",
 					  (unsigned long long)max);
 		connection->body_unread = true;
 		connection->state = BUSY;

@@ -150,17 +150,15 @@ static int refuse(const struct limit_config *limit, double level, struct hearth_
 	return r;
 }
 
-static int apply(const char *limiter, const char *key, double actions, struct hearth_error *err)
+static int apply_at(const struct limit_config *limit, const char *key, double actions, int64_t now_ms,
+		    struct hearth_error *err)
 {
-	const struct limit_config *limit = limit_config_find(limiter);
 	char bounded[KEY_MAX_BYTES];
 	size_t length = strnlen(key, sizeof(bounded) - 1);
-	int64_t now_ms = loop_monotonic_ms();
 	struct bucket *bucket;
 	uint64_t hash;
 	double level;
 
-	hearth_assert(limit);
 	memcpy(bounded, key, length);
 	bounded[length] = '\0';
 	hash = hash_key(bounded, length);
@@ -180,6 +178,14 @@ static int apply(const char *limiter, const char *key, double actions, struct he
 	bucket->level = level + actions;
 	bucket->at_ms = now_ms;
 	return 0;
+}
+
+static int apply(const char *limiter, const char *key, double actions, struct hearth_error *err)
+{
+	const struct limit_config *limit = limit_config_find(limiter);
+
+	hearth_assert(limit);
+	return apply_at(limit, key, actions, loop_monotonic_ms(), err);
 }
 
 static int check(const char *limiter, const char *key, struct hearth_error *err)

@@ -2,6 +2,8 @@
 /* Building and searching the trie. Everything lives in the table's arena. */
 #include "route.h"
 
+#include "fields.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -170,6 +172,21 @@ static bool has_param(const struct route *route, const char *name)
 	return false;
 }
 
+static bool default_fits(const struct hearth_field *field)
+{
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = NULL;
+	struct url_text text = { .text = field->fallback, .length = field->fallback ? strlen(field->fallback) : 0 };
+	union {
+		struct hearth_texts texts; /* the largest of all types */
+		int64_t number;
+	} member;
+
+	if (!field->fallback)
+		return true;
+	arena = hearth_arena_new();
+	return field_from_text(field, arena, &text, &member, NULL) == 0;
+}
+
 static int check_fields(const struct route *route, struct hearth_error *err)
 {
 	const struct hearth_endpoint *endpoint = route->endpoint;
@@ -185,6 +202,8 @@ static int check_fields(const struct route *route, struct hearth_error *err)
 			return refuse_declaration(route, "a field names no parameter of the path", err);
 		if (field->offset >= endpoint->args_size)
 			return refuse_declaration(route, "args_size is smaller than the struct", err);
+		if (!default_fits(field))
+			return refuse_declaration(route, "the default of a field is no value that it takes", err);
 	}
 	return 0;
 }

@@ -208,7 +208,8 @@ static int judge(struct transfer *transfer, struct hearth_error *err)
 	if (transfer->result == CURLE_OPERATION_TIMEDOUT)
 		return hearth_fail(err, -ETIMEDOUT, "%s did not answer in time", host);
 	if (transfer->blocked)
-		return hearth_fail(err, -EACCES, "%s has an address that requests may not go to (ip_range_blacklist)", host);
+		return hearth_fail(err, -EACCES, "%s has an address that requests may not go to (ip_range_blacklist)",
+				   host);
 	if (transfer->result == CURLE_UNSUPPORTED_PROTOCOL || transfer->result == CURLE_URL_MALFORMAT)
 		return hearth_fail(err, -EINVAL, "the address of the request is no http or https URL");
 	return hearth_fail(err, -EIO, "%s: %s", host, reason);
