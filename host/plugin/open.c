@@ -25,16 +25,13 @@ size_t plugin_count;
 
 static char directory[PATH_MAX];
 
-/* plugin_path of the configuration, else the folder that belongs to this program, in a build tree or installed. */
+/* The folder that belongs to this program, in a build tree or installed. */
 static const char *plugin_directory(void)
 {
-	const char *configured = config_text(config_find(NULL, "plugin_path"));
 	char program[PATH_MAX];
 	ssize_t length;
 	char *slash;
 
-	if (configured)
-		return configured;
 	if (*directory)
 		return directory;
 	length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -46,6 +43,21 @@ static const char *plugin_directory(void)
 	if ((size_t)snprintf(directory, sizeof(directory), "%s/../%s", program, HEARTH_PLUGIN_DIR) >= sizeof(directory))
 		*directory = '\0';
 	return directory;
+}
+
+/* Folders of plugin_path (a text or a list) come first. A name that is in none of them stays with the program's own. */
+static void find_file(const char *name, char file[PATH_MAX])
+{
+	const struct config_node *path = config_find(NULL, "plugin_path");
+	size_t count = config_kind(path) == CONFIG_LIST ? config_size(path) : path != NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *folder = config_text(config_kind(path) == CONFIG_LIST ? config_at(path, i) : path);
+
+		if (folder && snprintf(file, PATH_MAX, "%s/%s.so", folder, name) < PATH_MAX && !access(file, F_OK))
+			return;
+	}
+	snprintf(file, PATH_MAX, "%s/%s.so", plugin_directory(), name);
 }
 
 static bool is_name(const char *text)
@@ -123,7 +135,7 @@ static int open_one(const char *name, struct hearth_error *err)
 	*file = '\0';
 	descriptor = find_preloaded(name);
 	if (!descriptor) {
-		snprintf(file, sizeof(file), "%s/%s.so", plugin_directory(), name);
+		find_file(name, file);
 		r = open_file(file, name, &descriptor, err);
 	}
 	if (r >= 0)
@@ -168,7 +180,7 @@ int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, stru
 		linked++;
 	found = linked ? 0 : scandir(plugin_directory(), &entries, is_plugin_file, alphasort);
 	if (found < 0)
-		return hearth_fail(err, -errno, "plugin_path %s: %s", plugin_directory(), strerror(errno));
+		return hearth_fail(err, -errno, "plugins in %s: %s", plugin_directory(), strerror(errno));
 	names = hearth_arena_array_of(arena, const char *, linked + (size_t)found);
 	for (size_t i = 0; i < linked; i++)
 		names[i] = PLUGIN_PRELOADED[i]->name;

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of the process: everything up in order, READY=1, a signal, everything down in order.
+ */
+#include "start/start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "keys/keys.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "loop/watch.h"
+#include "metrics/metrics.h"
+#include "outbound/outbound.h"
+#include "plugin/plugin.h"
+#include "stream/stream.h"
+#include "task/task.h"
+
+#define DRAIN_MS 10000
+#define DRAIN_STEP_MS 20
+
+static int exit_code;
+
+static void give_up(const char *what, const struct hearth_error *err)
+{
+	fprintf(stderr, "hearthd: %s%s%s\n", what, *what ? ": " : "", err->message);
+	exit_code = 1;
+}
+
+static int write_pid_file(struct hearth_error *err)
+{
+	const char *path = config_text(config_find(NULL, "pid_file"));
+	FILE *file;
+
+	if (!path)
+		return 0;
+	file = fopen(path, "we");
+	if (!file)
+		return hearth_fail(err, -errno, "%s: pid_file %s: %s", config_place(config_find(NULL, "pid_file")), path,
+				   strerror(errno));
+	fprintf(file, "%d\n", (int)getpid());
+	return fclose(file) ? hearth_fail(err, -errno, "pid_file %s: %s", path, strerror(errno)) : 0;
+}
+
+static void remove_pid_file(void)
+{
+	const char *path = config_text(config_find(NULL, "pid_file"));
+
+	if (path)
+		unlink(path);
+}
+
+HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
+{
+	struct hearth_error err = { 0 };
+	int64_t began_ms = loop_monotonic_ms();
+	int r;
+
+	(void)argument;
+	task_set_deadline(task, 0);
+	r = db_start(task, &err);
+	if (r >= 0)
+		r = plugin_start_all(task, &err);
+	if (r >= 0)
+		r = http_start(&err);
+	if (r >= 0)
+		r = write_pid_file(&err);
+	if (r < 0) {
+		if (r != -ECANCELED)
+			give_up("", &err);
+		loop_stop();
+		return;
+	}
+	log_info("host", "ready after %d ms", (int)(loop_monotonic_ms() - began_ms));
+	sd_notify(0, "READY=1");
+}
+
+/* Waits for the requests that are under way; long polls answer at once, jobs are cancelled. */
+HEARTH_SUSPENDS static void drain(struct hearth_task *task, void *argument)
+{
+	int64_t end_ms = loop_monotonic_ms() + DRAIN_MS;
+	struct hearth_error err = { 0 };
+
+	(void)argument;
+	plugin_drain_all(task);
+	task_set_deadline(task, 0);
+	http_drain();
+	task_cancel_all();
+	while (task_count() > 1 && loop_monotonic_ms() < end_ms) {
+		hearth_error_clear(&err);
+		/* This task, too, was cancelled: then there is no sleeping, and the loop ends what is left. */
+		if (task_service()->sleep(task, DRAIN_STEP_MS, &err) < 0)
+			break;
+	}
+	task_log_late(DRAIN_MS);
+	loop_stop();
+}
+
+static void on_stop(void)
+{
+	struct hearth_error err = { 0 };
+
+	sd_notify(0, "STOPPING=1");
+	log_info("host", "stopping");
+	if (task_spawn("host", "drain", drain, NULL, NULL, &err) < 0)
+		loop_stop();
+}
+
+static void on_reload(void)
+{
+	struct hearth_error err = { 0 };
+
+	sd_notify(0, "RELOADING=1");
+	if (log_reopen(&err) < 0)
+		log_error("log", "%s; the old file stays in use", err.message);
+	hearth_error_clear(&err);
+	if (http_reload(&err) < 0)
+		log_error("http", "%s; the old certificates stay in use", err.message);
+	sd_notify(0, "READY=1");
+}
+
+/* Everything that needs no loop: a mistake in the configuration ends here, before anything is touched. */
+static int prepare(struct hearth_error *err)
+{
+	int r;
+
+	r = logging_open(err);
+	if (r >= 0)
+		r = db_check_config(err);
+	if (r >= 0)
+		r = http_check_config(err);
+	if (r >= 0)
+		r = keys_load(err);
+	if (r >= 0)
+		r = limits_init(err);
+	if (r >= 0)
+		r = choose_plugins(err);
+	if (r >= 0)
+		r = loop_init(err);
+	if (r >= 0)
+		r = task_init(err);
+	if (r >= 0)
+		r = outbound_start(err);
+	return r < 0 ? r : plugin_load_all(err);
+}
+
+static void warn_unknown_keys(void)
+{
+	const struct hearth_field *const *known[256] = { NULL };
+	const struct plugin *plugin;
+	size_t count = 0;
+
+	for (size_t i = 0; (plugin = plugin_at(i)) && count < HEARTH_COUNT(known) - 1; i++)
+		if (plugin_descriptor(plugin)->config)
+			known[count++] = plugin_descriptor(plugin)->config;
+	config_warn_unknown(NULL, known);
+}
+
+static void finish(void)
+{
+	http_stop();
+	plugin_stop_all();
+	stream_finish();
+	outbound_stop();
+	db_stop();
+	task_finish();
+	loop_finish();
+	limits_finish();
+	keys_finish();
+	metrics_finish();
+	remove_pid_file();
+	log_close();
+}
+
+int run_server(void)
+{
+	struct hearth_error err = { 0 };
+
+	last_words_install();
+	if (prepare(&err) < 0) {
+		give_up("", &err);
+		return exit_code;
+	}
+	warn_unknown_keys();
+	if (task_spawn("host", "start", start, NULL, NULL, &err) < 0)
+		give_up("start", &err);
+	else
+		loop_run(on_stop, on_reload);
+	finish();
+	return exit_code;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host/start/start.h - the command line, the log's settings, and the life of the process.
+ */
+#ifndef HOST_START_START_H
+#define HOST_START_START_H
+
+#include <hearth/error.h>
+
+#define OPTION_PATHS_MAX 64
+
+struct options {
+	const char *paths[OPTION_PATHS_MAX]; /* -c, --config-path, --config-file, in order */
+	size_t      path_count;
+	const char *server_name;    /* -H, --server-name */
+	const char *data_directory; /* --data-directory */
+	int         generate_config, generate_keys, describe_endpoints, help, version;
+};
+
+/* --- options.c --- */
+int options_read(int argc, char **argv, struct options *ret_options, struct hearth_error *err);
+void options_print_help(void);
+
+/* --- logging.c: log_level, log_format, log_file, and what log_config says of them --- */
+int logging_open(struct hearth_error *err);
+
+/* --- choose.c: plugins: of the configuration, else all there are; then modules: --- */
+int choose_plugins(struct hearth_error *err);
+
+/* --- run.c --- */
+/* Starts everything the configuration asks for and runs until a signal. Returns the exit code. */
+int run_server(void);
+
+#endif
