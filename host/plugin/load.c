@@ -146,3 +146,8 @@ void plugin_stop_all(void)
 	}
 	memset(order, 0, sizeof(order));
 }
+
+const char *plugin_name_of(const struct hearth_host *host)
+{
+	return ((const struct plugin *)host->self)->descriptor.name;
+}
