@@ -67,6 +67,20 @@ HEARTH_SUSPENDS static int ignored_by(const struct hearth_accounts *service, str
 	return 0;
 }
 
+HEARTH_SUSPENDS static int open_session(const struct hearth_accounts *service, struct hearth_task *task,
+					struct hearth_session *session, struct hearth_error *err)
+{
+	struct accounts_session opened = { .user_id = session->user_id, .device_id = session->device_id,
+					   .device_name = session->device_name };
+	int r = accounts_tokens_session(accounts_of(service), task, &opened, err);
+
+	if (r < 0)
+		return r;
+	session->device_id = opened.device_id;
+	session->access_token = opened.access_token;
+	return 0;
+}
+
 void accounts_service_fill(struct accounts *accounts)
 {
 	accounts->auth = (struct hearth_auth){
@@ -86,5 +100,6 @@ void accounts_service_fill(struct accounts *accounts)
 		.account_data_put = accounts_account_data_put,
 		.filter = accounts_filter,
 		.ignored_by = ignored_by,
+		.open_session = open_session,
 	};
 }

@@ -51,6 +51,15 @@ struct hearth_registration {
 	const char *user_type;
 };
 
+/* A session to be opened. */
+struct hearth_session {
+	uint32_t    size;
+	const char *user_id;
+	const char *device_id;    /* NULL: a new one, filled in */
+	const char *device_name;  /* of a new device; NULL */
+	const char *access_token; /* filled in */
+};
+
 #define HEARTH_UIA_ASKED 1
 
 struct hearth_accounts {
@@ -105,6 +114,11 @@ struct hearth_accounts {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*ignored_by)(const struct hearth_accounts *service, struct hearth_task *task, const char *user_id,
 			  struct hearth_texts *ret_ignored_users, struct hearth_error *err);
+
+	/* Logs an account in without asking for anything; the caller vouches for it. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*open_session)(const struct hearth_accounts *service, struct hearth_task *task, struct hearth_session *session,
+			    struct hearth_error *err);
 };
 
 static inline const struct hearth_accounts *hearth_accounts(const struct hearth_host *host)
