@@ -260,7 +260,8 @@ int outbound_start(struct hearth_error *err)
 {
 	int r = policy_read(err);
 
-	requests = metrics_define("host", HEARTH_COUNTER, "outbound_requests_total", "Outbound requests by outcome.", "outcome");
+	requests = metrics_define("host", HEARTH_COUNTER, "outbound_requests_total", "Outbound requests by outcome.",
+				  "outcome");
 	return r < 0 ? r : multi_start(on_done, err);
 }
 
