@@ -36,14 +36,9 @@ static int generate_config(const struct options *options)
 
 static int generate_keys(void)
 {
-	const char *path = config_text(config_find(NULL, "signing_key_path"));
 	struct hearth_error err = { 0 };
 
-	if (!path) {
-		hearth_fail(&err, -1, "the configuration has no signing_key_path");
-		return complain(&err);
-	}
-	return keys_generate(path, &err) < 0 ? complain(&err) : 0;
+	return keys_generate(keys_path(NULL), &err) < 0 ? complain(&err) : 0;
 }
 
 /* The declarations alone: plugins are loaded, nothing is started. */

@@ -117,7 +117,8 @@ static int check_descriptor(const struct hearth_plugin *descriptor, const char *
 	return 0;
 }
 
-static int open_one(const char *name, struct hearth_error *err)
+/* path: its file; NULL: linked in, or in the plugin folder. */
+static int open_one(const char *name, const char *path, struct hearth_error *err)
 {
 	const struct hearth_plugin *descriptor = NULL;
 	char file[PATH_MAX];
@@ -133,9 +134,12 @@ static int open_one(const char *name, struct hearth_error *err)
 	if (plugin_count == PLUGINS_MAX)
 		return hearth_fail(err, -E2BIG, "more than %d plugins", PLUGINS_MAX);
 	*file = '\0';
-	descriptor = find_preloaded(name);
+	descriptor = path ? NULL : find_preloaded(name);
 	if (!descriptor) {
-		find_file(name, file);
+		if (path)
+			snprintf(file, sizeof(file), "%s", path);
+		else
+			find_file(name, file);
 		r = open_file(file, name, &descriptor, err);
 	}
 	if (r >= 0)
@@ -158,7 +162,28 @@ int plugin_open(const char *const *names, size_t count, struct hearth_error *err
 	if (lt_dlinit())
 		return hearth_fail(err, -EIO, "libltdl: %.120s", lt_dlerror());
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = open_one(names[i], err);
+		r = open_one(names[i], NULL, err);
+	return r;
+}
+
+int plugin_open_file(const char *path, struct hearth_error *err)
+{
+	char *absolute = realpath(path, NULL), *name, *end;
+
+	if (!absolute)
+		return hearth_fail(err, -errno, "%.120s: %s", path, strerror(errno));
+	int r = lt_dlinit() ? hearth_fail(err, -EIO, "libltdl: %.120s", lt_dlerror()) : 0;
+	name = strdup(strrchr(absolute, '/') + 1);
+	hearth_assert(name);
+	end = strstr(name, ".so");
+	if (r >= 0 && (!end || end[3]))
+		r = hearth_fail(err, -EINVAL, "%.120s: expected a file NAME.so", path);
+	if (r >= 0) {
+		*end = '\0';
+		r = open_one(name, absolute, err);
+	}
+	free(name);
+	free(absolute);
 	return r;
 }
 

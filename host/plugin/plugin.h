@@ -11,6 +11,8 @@ struct plugin; /* one loaded plugin */
 
 /* Opens each named plugin from the plugin path and checks its descriptor; runs none of its code. */
 int plugin_open(const char *const *names, size_t count, struct hearth_error *err);
+/* The same for one file, wherever it is. */
+int plugin_open_file(const char *path, struct hearth_error *err);
 
 /* The names of all plugins that are linked in, else of all in the plugin path, sorted. arena. */
 int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, struct hearth_error *err);
