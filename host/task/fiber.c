@@ -147,6 +147,17 @@ static void unmap_stack(struct fiber *fiber)
 	munmap(fiber->mapping, fiber->mapping_bytes);
 }
 
+/* A function of its own: the compiler mistrusts variables that live across getcontext. */
+static void prepare_context(struct fiber *fiber)
+{
+	hearth_assert(getcontext(&fiber->side.context) == 0);
+	fiber->side.context.uc_stack.ss_sp = (void *)fiber->side.bottom;
+	fiber->side.context.uc_stack.ss_size = fiber->side.size_bytes;
+	fiber->side.context.uc_link = NULL;
+	makecontext(&fiber->side.context, (void (*)(void))fiber_main, 2, (unsigned)((uintptr_t)fiber >> 32),
+		    (unsigned)(uintptr_t)fiber);
+}
+
 struct fiber *fiber_new(void (*fn)(void *argument), void *argument)
 {
 	struct fiber *fiber = pool;
@@ -165,12 +176,7 @@ struct fiber *fiber_new(void (*fn)(void *argument), void *argument)
 #ifdef WITH_TSAN
 	fiber->side.tsan = __tsan_create_fiber(0);
 #endif
-	hearth_assert(getcontext(&fiber->side.context) == 0);
-	fiber->side.context.uc_stack.ss_sp = (void *)fiber->side.bottom;
-	fiber->side.context.uc_stack.ss_size = fiber->side.size_bytes;
-	fiber->side.context.uc_link = NULL;
-	makecontext(&fiber->side.context, (void (*)(void))fiber_main, 2, (unsigned)((uintptr_t)fiber >> 32),
-		    (unsigned)(uintptr_t)fiber);
+	prepare_context(fiber);
 	return fiber;
 }
 
