@@ -96,22 +96,6 @@ HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_send(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft, const char **ret_event_id,
 	       struct hearth_error *err);
 
-/* How an event of another server, or of the past, is stored. */
-#define ROOMS_PDU_OUTLIER 1u     /* without its place in the graph */
-#define ROOMS_PDU_BACKFILLED 2u  /* history: changes neither extremities nor current state */
-#define ROOMS_PDU_REJECTED 4u
-#define ROOMS_PDU_SOFT_FAIL 8u
-
-/*
- * Stores events as they are, in order, in one transaction; all of one room that exists here. The caller has checked
- * signatures and hashes. Unless an outlier or backfilled, each is authorised against the state before it (else stored as
- * rejected) and against the current state (else soft-failed). Events that are here already are skipped, save that
- * an outlier gets its place. Backfilled events come newest first.
- */
-HEARTH_SUSPENDS HEARTH_MUST_CHECK
-int rooms_store_pdus(struct rooms *r, struct hearth_task *task, const char *room_id,
-		     const struct hearth_event *const *events, size_t count, uint32_t flags, struct hearth_error *err);
-
 /* ---- store.c: reading events --------------------------------------------------------------------------------- */
 
 /* As hearth_rooms.events: in the order of ids, event_id NULL where unknown. Rejected and outliers are told. */
@@ -125,18 +109,21 @@ int rooms_events_by_number(struct rooms *r, struct hearth_task *task, const int6
 
 /*
  * Rows of events in the order in which a statement of your own selects them; its columns are ROOMS_EVENT_COLUMNS over
- * ROOMS_EVENT_TABLES (aliases e, r, b), its row is ROOMS_EVENT_ROW, and rooms_events_of_rows makes events of them.
+ * ROOMS_EVENT_TABLES (aliases e, r, b, p), its row is ROOMS_EVENT_ROW, and rooms_events_of_rows makes events of them.
  */
 struct rooms_event_row {
 	int64_t     number, stream_ordering, depth, origin_server_ts, state_group, flags;
 	const char *event_id, *room_id, *version, *type, *sender, *state_key, *txn_device, *txn_id, *json;
-	const char *because_id, *because_json;
+	const char *because_id, *because_json, *replaces_id, *replaces_json;
 };
 extern const struct hearth_field ROOMS_EVENT_ROW[];
 #define ROOMS_EVENT_COLUMNS                                                                                     \
 	"e.number, e.stream_ordering, e.depth, e.origin_server_ts, e.state_group, e.flags, e.event_id, r.room_id, " \
-	"r.version, e.type, e.sender, e.state_key, e.txn_device, e.txn_id, e.json, b.event_id, b.json"
-#define ROOMS_EVENT_TABLES "events e JOIN rooms r ON r.number = e.room LEFT JOIN events b ON b.number = e.redacted_by"
+	"r.version, e.type, e.sender, e.state_key, e.txn_device, e.txn_id, e.json, b.event_id, b.json, p.event_id, " \
+	"CASE WHEN p.redacted_by IS NULL THEN p.json END"
+#define ROOMS_EVENT_TABLES                                                                              \
+	"events e JOIN rooms r ON r.number = e.room LEFT JOIN events b ON b.number = e.redacted_by " \
+	"LEFT JOIN events p ON p.number = e.replaces"
 HEARTH_MUST_CHECK
 int rooms_events_of_rows(struct hearth_arena *arena, const struct rooms_event_row *rows, size_t count,
 			 struct hearth_stored_event **ret_events, struct hearth_error *err);

@@ -35,6 +35,7 @@ CREATE TABLE events (
 	origin_server_ts bigint NOT NULL,
 	state_group      bigint NOT NULL,  -- the state before; 0: empty, or an outlier
 	state_after      bigint,           -- of an accepted state event: the state with it
+	replaces         bigint,           -- of a state event: the one that stood in its place
 	redacted_by      bigint,           -- the redaction that took effect
 	auth_depth       integer NOT NULL, -- 1 + the largest of its auth events
 	flags            smallint NOT NULL, -- 1 outlier, 2 rejected, 4 soft-failed

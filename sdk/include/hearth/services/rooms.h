@@ -31,6 +31,9 @@ struct hearth_stored_event {
 	const char *redacted_because; /* the redaction's client JSON; NULL */
 	const char *txn_id;          /* of the device that sent it; NULL */
 	const char *txn_device;      /* whose transaction that is; NULL */
+	const char *replaces_id;     /* of a state event: the one that stood in its place; NULL */
+	const char *replaces_json;   /* and its PDU; NULL where it was redacted */
+	const char *viewer_membership; /* set by filter_visible: the viewer's membership at the event; NULL */
 	int64_t     number, state_group; /* the store's own: leave them as they are */
 };
 

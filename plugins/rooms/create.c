@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Drafts become events: checked against the room's state, hashed, signed, numbered. */
+#include "persist.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <hearth/matrix/id.h>
+
+#define PREV_EVENTS_MAX 10
+
+struct txn_params {
+	struct hearth_ints room;
+	struct hearth_texts sender, device, txn_id, type;
+};
+struct txn_row {
+	int64_t at;
+	const char *event_id;
+};
+static const struct hearth_field TXN_PARAMS[] = {
+	HEARTH_COLUMN(struct txn_params, room), HEARTH_COLUMN(struct txn_params, sender),
+	HEARTH_COLUMN(struct txn_params, device), HEARTH_COLUMN(struct txn_params, txn_id),
+	HEARTH_COLUMN(struct txn_params, type), HEARTH_FIELDS_END
+};
+static const struct hearth_field TXN_ROW[] = {
+	HEARTH_COLUMN(struct txn_row, at), HEARTH_COLUMN(struct txn_row, event_id), HEARTH_FIELDS_END
+};
+static const struct hearth_statement SELECT_TXNS = {
+	.name = "rooms.select_transactions",
+	.sql = "SELECT q.at, e.event_id "
+	       "FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) "
+	       "WITH ORDINALITY AS q(room, sender, device, txn_id, type, at) "
+	       "JOIN events e ON e.room = q.room AND e.sender = q.sender AND e.txn_device = q.device "
+	       "AND e.txn_id = q.txn_id AND e.type = q.type",
+	.params = TXN_PARAMS, .row = TXN_ROW, .row_size = sizeof(struct txn_row),
+};
+
+struct ids_params {
+	struct hearth_texts ids;
+};
+static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
+static const struct hearth_field TARGET_ROW[] = {
+	HEARTH_COLUMN(struct rooms_target, number), HEARTH_COLUMN(struct rooms_target, room),
+	HEARTH_COLUMN(struct rooms_target, event_id), HEARTH_COLUMN(struct rooms_target, sender), HEARTH_FIELDS_END
+};
+static const struct hearth_statement SELECT_TARGETS = {
+	.name = "rooms.select_redaction_targets",
+	.sql = "SELECT number, room, event_id, sender FROM events WHERE event_id = ANY($1)",
+	.params = IDS, .row = TARGET_ROW, .row_size = sizeof(struct rooms_target),
+};
+
+/* A room's state while its events are made. */
+struct view {
+	struct rooms *r;
+	struct hearth_arena *arena;
+	const struct rooms_room *room;
+};
+
+static int64_t state_at(const struct rooms *r, const struct rooms_room *room, const char *type, const char *state_key)
+{
+	return rooms_group_find(room->group, rooms_state_hash(r->hash_key, type, state_key));
+}
+
+static struct rooms_event *view_entry(const struct view *view, const char *type, const char *state_key)
+{
+	int64_t number = state_at(view->r, view->room, type, state_key);
+
+	return number ? rooms_lru_get(view->r->event_cache, view->arena, &number, sizeof(number)) : NULL;
+}
+
+static const struct hearth_event *view_get(void *context, const char *type, const char *state_key)
+{
+	const struct rooms_event *entry = view_entry(context, type, state_key);
+
+	return entry ? entry->event : NULL;
+}
+
+/* --- what a group needs from the database, in a few queries for all --- */
+
+struct needed {
+	const struct rooms *r;
+	struct hearth_arena *arena;
+	const struct rooms_room *room;
+	int64_t *numbers;
+	size_t count;
+};
+
+static void need(void *context, const char *type, const char *state_key)
+{
+	struct needed *needed = context;
+	int64_t number = state_at(needed->r, needed->room, type, state_key);
+
+	for (size_t i = 0; i < needed->count; i++)
+		if (needed->numbers[i] == number)
+			return;
+	if (!number)
+		return;
+	needed->numbers = hearth_arena_grow(needed->arena, needed->numbers, needed->count * sizeof(int64_t),
+					    (needed->count + 1) * sizeof(int64_t));
+	needed->numbers[needed->count++] = number;
+}
+
+static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_rooms, struct hearth_error *err)
+{
+	const char **ids = hearth_arena_array_of(work->arena, const char *, work->job_count);
+	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, work->job_count);
+	struct rooms_group **groups = hearth_arena_array_of(work->arena, struct rooms_group *, work->job_count);
+	int rc;
+
+	for (size_t i = 0; i < work->job_count; i++)
+		ids[i] = work->jobs[i]->create_version ? "" : work->jobs[i]->room_id;
+	rc = rooms_rooms_load(work->r, work->task, ids, work->job_count, ret_rooms, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < work->job_count; i++)
+		numbers[i] = ret_rooms[i] && !ret_rooms[i]->group ? ret_rooms[i]->state_group : 0;
+	rc = rooms_groups_load(work->r, work->task, numbers, work->job_count, groups, err);
+	for (size_t i = 0; rc >= 0 && i < work->job_count; i++)
+		if (groups[i] && !ret_rooms[i]->group)
+			rooms_room_set_group(ret_rooms[i], groups[i]);
+	return rc;
+}
+
+static int load_state(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
+{
+	struct needed needed = { .r = work->r, .arena = work->arena };
+	struct rooms_event **events;
+
+	for (size_t i = 0; i < work->job_count; i++) {
+		needed.room = rooms[i];
+		for (size_t d = 0; rooms[i] && d < work->jobs[i]->count; d++) {
+			const struct hearth_draft *draft = &work->jobs[i]->drafts[d];
+
+			hearth_auth_select(rooms[i]->version, draft->type, draft->sender, draft->state_key, draft->content,
+					   need, &needed);
+			need(&needed, "m.room.create", "");
+			need(&needed, "m.room.power_levels", "");
+			if (draft->state_key)
+				need(&needed, draft->type, draft->state_key);
+		}
+	}
+	events = hearth_arena_array_of(work->arena, struct rooms_event *, needed.count);
+	return rooms_parsed_load(work->r, work->task, needed.numbers, needed.count, events, err);
+}
+
+static int answer_transactions(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
+{
+	size_t max = 0, count = 0;
+	struct hearth_rows rows;
+	const char **text[4], ***answers;
+	int64_t *room;
+	int rc;
+
+	for (size_t i = 0; i < work->job_count; i++)
+		max += work->jobs[i]->count;
+	for (size_t i = 0; i < HEARTH_COUNT(text); i++)
+		text[i] = hearth_arena_array_of(work->arena, const char *, max);
+	answers = hearth_arena_array_of(work->arena, const char **, max);
+	room = hearth_arena_array_of(work->arena, int64_t, max);
+	for (size_t i = 0; i < work->job_count; i++) {
+		for (size_t d = 0; rooms[i] && d < work->jobs[i]->count; d++) {
+			const struct hearth_draft *draft = &work->jobs[i]->drafts[d];
+
+			if (!draft->txn_id)
+				continue;
+			room[count] = rooms[i]->number;
+			text[0][count] = draft->sender;
+			text[1][count] = draft->device_id ? draft->device_id : "";
+			text[2][count] = draft->txn_id;
+			text[3][count] = draft->type;
+			answers[count++] = &work->jobs[i]->event_ids[d];
+		}
+	}
+	if (!count)
+		return 0;
+	rc = work->r->db->read(work->task, &SELECT_TXNS,
+			       &(struct txn_params){ { room, count }, { text[0], count }, { text[1], count },
+						     { text[2], count }, { text[3], count } },
+			       &rows, err);
+	for (size_t i = 0; rc >= 0 && i < rows.count; i++) {
+		const struct txn_row *row = (const struct txn_row *)rows.items + i;
+
+		*answers[row->at - 1] = row->event_id;
+	}
+	return rc;
+}
+
+static int load_targets(struct rooms_group_work *work, struct hearth_error *err)
+{
+	const char **ids = NULL;
+	struct hearth_rows rows;
+	size_t count = 0;
+	int rc;
+
+	for (size_t i = 0; i < work->job_count; i++) {
+		for (size_t d = 0; d < work->jobs[i]->count; d++) {
+			if (!work->jobs[i]->drafts[d].redacts)
+				continue;
+			ids = hearth_arena_grow(work->arena, ids, count * sizeof(*ids), (count + 1) * sizeof(*ids));
+			ids[count++] = work->jobs[i]->drafts[d].redacts;
+		}
+	}
+	if (!count)
+		return 0;
+	rc = work->r->db->read(work->task, &SELECT_TARGETS, &(struct ids_params){ { ids, count } }, &rows, err);
+	if (rc < 0)
+		return rc;
+	work->targets = rows.items;
+	work->target_count = rows.count;
+	return 0;
+}
+
+/* --- one event --- */
+
+struct citing {
+	const struct view *view;
+	struct hearth_json *ids;
+	const struct hearth_room_version *version;
+	int64_t numbers[32];
+	size_t count;
+	int64_t auth_depth;
+};
+
+/* Room versions 1 and 2 pair each id with hashes, which receivers do not look at. */
+static void append_reference(struct hearth_arena *arena, const struct hearth_room_version *version,
+			     struct hearth_json *list, const char *event_id)
+{
+	struct hearth_json *pair;
+
+	if (version->event_id_form != HEARTH_EVENT_ID_GIVEN) {
+		hearth_json_append(list, hearth_json_string_new(arena, event_id));
+		return;
+	}
+	pair = hearth_json_array_new(arena);
+	hearth_json_append(pair, hearth_json_string_new(arena, event_id));
+	hearth_json_append(pair, hearth_json_object_new(arena));
+	hearth_json_append(list, pair);
+}
+
+static void cite(void *context, const char *type, const char *state_key)
+{
+	struct citing *citing = context;
+	const struct rooms_event *entry = view_entry(citing->view, type, state_key);
+
+	if (!entry || citing->count == HEARTH_COUNT(citing->numbers))
+		return;
+	for (size_t i = 0; i < citing->count; i++)
+		if (citing->numbers[i] == entry->number)
+			return;
+	citing->numbers[citing->count++] = entry->number;
+	if (entry->auth_depth >= citing->auth_depth)
+		citing->auth_depth = entry->auth_depth + 1;
+	append_reference(citing->view->arena, citing->version, citing->ids, entry->event->event_id);
+}
+
+static int64_t write_predecessors(const struct view *view, struct hearth_json *pdu, struct rooms_made *made)
+{
+	size_t count = view->room->extremity_count < PREV_EVENTS_MAX ? view->room->extremity_count : PREV_EVENTS_MAX;
+	struct hearth_json *ids = hearth_json_array_new(view->arena);
+	int64_t depth = 0;
+
+	made->prev = hearth_arena_array_of(view->arena, int64_t, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		append_reference(view->arena, view->room->version, ids, view->room->extremities[i].event_id);
+		made->prev[i] = view->room->extremities[i].number;
+		if (view->room->extremities[i].depth > depth)
+			depth = view->room->extremities[i].depth;
+	}
+	hearth_json_set(pdu, "prev_events", ids);
+	return depth < HEARTH_JSON_INT_MAX ? depth + 1 : depth;
+}
+
+static struct hearth_json *build_pdu(const struct view *view, const struct hearth_draft *draft,
+				     struct rooms_made *made)
+{
+	const struct hearth_room_version *version = view->room->version;
+	struct hearth_json *pdu = hearth_json_object_new(view->arena);
+	struct hearth_json *content = NULL;
+	struct citing citing = { .view = view, .ids = hearth_json_array_new(view->arena), .version = version,
+				 .auth_depth = 1 };
+	char random[25];
+
+	hearth_auth_select(version, draft->type, draft->sender, draft->state_key, draft->content, cite, &citing);
+	made->auth = hearth_arena_array_of(view->arena, int64_t, citing.count + 1);
+	memcpy(made->auth, citing.numbers, citing.count * sizeof(int64_t));
+	made->auth_depth = citing.auth_depth;
+	hearth_json_set(pdu, "auth_events", citing.ids);
+	hearth_json_set_int(pdu, "depth", write_predecessors(view, pdu, made));
+	hearth_json_set_string(pdu, "type", draft->type);
+	hearth_json_set_string(pdu, "sender", draft->sender);
+	if (view->room->room_id[0])
+		hearth_json_set_string(pdu, "room_id", view->room->room_id);
+	if (draft->state_key)
+		hearth_json_set_string(pdu, "state_key", draft->state_key);
+	hearth_json_set_int(pdu, "origin_server_ts",
+			    draft->origin_server_ts ? draft->origin_server_ts : view->r->tasks->now_ms());
+	if (draft->redacts && version->updated_redaction_rules) {
+		content = hearth_json_object_copy(view->arena, draft->content);
+		hearth_json_set_string(content, "redacts", draft->redacts);
+	} else if (draft->redacts) {
+		hearth_json_set_string(pdu, "redacts", draft->redacts);
+	}
+	hearth_json_set(pdu, "content", content ? content : draft->content);
+	if (version->event_id_form == HEARTH_EVENT_ID_GIVEN) {
+		hearth_id_random(random, sizeof(random));
+		hearth_json_set_string(pdu, "event_id",
+				       hearth_arena_printf(view->arena, "$%s:%s", random, view->r->server_name));
+	}
+	return pdu;
+}
+
+static int sign_event(const struct view *view, struct hearth_json *pdu, struct rooms_made *made,
+		      struct hearth_error *err)
+{
+	const struct hearth_room_version *version = view->room->version;
+	char *json;
+	const char *event_id;
+	int rc;
+
+	rc = hearth_event_sign(view->arena, version, pdu, view->r->server_name, view->r->keys->signing(), &event_id, err);
+	if (rc < 0)
+		return rc;
+	rc = hearth_event_read(view->arena, version, pdu, event_id, &made->event, err);
+	if (rc < 0)
+		return rc;
+	rc = hearth_json_canonical(view->arena, pdu, version->strict_canonical_json ? HEARTH_JSON_NO_FLOATS
+										    : HEARTH_JSON_BIG_INTS,
+				   &json, &made->json_length, err);
+	if (rc < 0)
+		return rc;
+	made->json = json;
+	if (made->json_length > HEARTH_EVENT_MAX_BYTES)
+		return hearth_refuse(err, 413, "M_TOO_LARGE", "The event is larger than %d bytes",
+				     HEARTH_EVENT_MAX_BYTES);
+	return 0;
+}
+
+static int check_redaction(struct rooms_group_work *work, const struct view *view, const struct hearth_draft *draft,
+			   struct rooms_made *made, struct hearth_error *err)
+{
+	const struct hearth_event *levels = view_get((void *)(uintptr_t)view, "m.room.power_levels", "");
+	const struct hearth_event *create = view_get((void *)(uintptr_t)view, "m.room.create", "");
+	const struct hearth_room_version *version = view->room->version;
+
+	for (size_t i = 0; draft->redacts && i < work->target_count; i++) {
+		const struct rooms_target *target = &work->targets[i];
+
+		if (strcmp(target->event_id, draft->redacts) || target->room != view->room->number)
+			continue;
+		if (strcmp(target->sender, draft->sender) &&
+		    hearth_power_of_user(version, levels, create, draft->sender) <
+			    hearth_power_to_act(version, levels, "redact"))
+			return hearth_refuse(err, 403, "M_FORBIDDEN",
+					     "You need a higher power level to redact events of others");
+		made->redacts = target->number;
+	}
+	return 0;
+}
+
+/* The event stands in the room's state from here on. */
+static int enter_state(struct rooms_group_work *work, struct rooms_room *room, struct rooms_made *made,
+		       int64_t group_number, struct hearth_error *err)
+{
+	struct rooms_entry change = { rooms_state_hash(work->r->hash_key, made->event->type, made->event->state_key),
+				      made->number };
+	struct rooms_event *cached;
+	struct rooms_group *group;
+	int rc;
+
+	rc = rooms_parsed_put(work->r, work->arena, made->number, made->auth_depth, 0, room->version,
+			      made->event->event_id, made->json, made->json_length, &cached, err);
+	if (rc < 0)
+		return rc;
+	made->replaces = rooms_group_find(room->group, change.key);
+	group = rooms_group_next(work->r, work->arena, group_number, room->number, room->group, &change, 1);
+	rooms_room_set_group(room, group);
+	made->state_after = group_number;
+	work->new_groups[work->new_group_count++] = group;
+	return 0;
+}
+
+static int make_event(struct rooms_group_work *work, struct rooms_room *room, struct rooms_job *job, size_t index,
+		      struct hearth_error *err)
+{
+	const struct hearth_draft *draft = &job->drafts[index];
+	struct view view = { work->r, work->arena, room };
+	struct hearth_state_view state = { view_get, &view };
+	struct rooms_made *made = &work->made[work->made_count];
+	int64_t numbers;
+	int rc;
+
+	*made = (struct rooms_made){ .job = job, .draft = index, .room = room };
+	rc = check_redaction(work, &view, draft, made, err);
+	if (rc < 0)
+		return rc;
+	rc = rooms_numbers(work->r, work->task, 2, &numbers, err);
+	if (rc < 0)
+		return rc;
+	rc = sign_event(&view, build_pdu(&view, draft, made), made, err);
+	if (rc < 0)
+		return rc;
+	rc = hearth_auth_check(made->event, &state, err);
+	if (rc < 0)
+		return rc;
+	made->number = numbers;
+	made->state_before = room->state_group;
+	if (draft->state_key) {
+		rc = enter_state(work, room, made, numbers + 1, err);
+		if (rc < 0)
+			return rc;
+	}
+	rooms_room_set_extremities(room, &(struct rooms_extremity){ numbers, made->event->depth, made->event->event_id },
+				   1);
+	job->event_ids[index] = hearth_arena_strdup(job->arena, made->event->event_id);
+	work->made_count++;
+	return 0;
+}
+
+/* Whether the draft is answered by an event that is already there, or by one of this group. */
+static bool answered(struct rooms_group_work *work, struct rooms_room *room, struct rooms_job *job, size_t index)
+{
+	const struct hearth_draft *draft = &job->drafts[index];
+	struct view view = { work->r, work->arena, room };
+	const struct hearth_event *current;
+
+	if (job->event_ids[index]) {
+		job->event_ids[index] = hearth_arena_strdup(job->arena, job->event_ids[index]);
+		return true;
+	}
+	for (size_t i = 0; draft->txn_id && i < work->made_count; i++) {
+		const struct rooms_made *made = &work->made[i];
+		const struct hearth_draft *other = &made->job->drafts[made->draft];
+
+		if (made->room == room && other->txn_id && strcmp(other->txn_id, draft->txn_id) == 0 &&
+		    strcmp(other->sender, draft->sender) == 0 && strcmp(other->type, draft->type) == 0 &&
+		    strcmp(other->device_id ? other->device_id : "", draft->device_id ? draft->device_id : "") == 0) {
+			job->event_ids[index] = hearth_arena_strdup(job->arena, made->event->event_id);
+			return true;
+		}
+	}
+	if (!draft->unless_same || !draft->state_key)
+		return false;
+	current = view_get(&view, draft->type, draft->state_key);
+	if (!current || strcmp(current->sender, draft->sender) || !hearth_json_equal(current->content, draft->content))
+		return false;
+	job->event_ids[index] = hearth_arena_strdup(job->arena, current->event_id);
+	return true;
+}
+
+static void unref_room(void *argument)
+{
+	rooms_lru_unref(argument);
+}
+
+/* A room for a batch that makes one. In version 12 its id is known once the create event is. */
+static int make_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room **ret_room,
+		     struct hearth_error *err)
+{
+	const struct hearth_room_version *version = job->create_version;
+	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[0].content);
+	char random[19], room_id[256] = "";
+	struct rooms_room *room;
+	int64_t number;
+	int rc;
+
+	rc = rooms_numbers(work->r, work->task, 1, &number, err);
+	if (rc < 0)
+		return rc;
+	hearth_json_set_string(content, "room_version", version->name);
+	if (!version->updated_redaction_rules)
+		hearth_json_set_string(content, "creator", job->drafts[0].sender);
+	job->drafts[0].content = content;
+	hearth_id_random(random, sizeof(random));
+	if (!version->room_id_is_create_hash)
+		snprintf(room_id, sizeof(room_id), "!%s:%s", random, work->r->server_name);
+	room = rooms_room_new(number, room_id, version);
+	room->node.lru = work->r->room_cache;
+	rooms_lru_ref(&room->node);
+	hearth_arena_defer(work->arena, unref_room, room);
+	work->new_rooms[work->new_room_count] = room;
+	work->new_room_jobs[work->new_room_count++] = job;
+	*ret_room = room;
+	return 0;
+}
+
+static void name_room(struct rooms_room *room, struct rooms_job *job, const char *room_id)
+{
+	strncpy(room->room_id, room_id, sizeof(room->room_id) - 1);
+	room->node.key_bytes = strlen(room->room_id);
+	job->room_id = hearth_arena_strdup(job->arena, room->room_id);
+}
+
+static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
+		    struct hearth_error *err)
+{
+	int rc = 0;
+
+	if (job->create_version)
+		rc = make_room(work, job, &room, err);
+	else if (!room)
+		return hearth_refuse(err, 404, "M_NOT_FOUND", "There is no such room here");
+	for (size_t d = 0; rc >= 0 && d < job->count; d++) {
+		if (answered(work, room, job, d))
+			continue;
+		rc = make_event(work, room, job, d, err);
+		if (rc >= 0 && d == 0 && job->create_version)
+			name_room(room, job, work->made[work->made_count - 1].event->room_id);
+	}
+	return rc;
+}
+
+/* All or nothing: a job that is refused takes back what it has changed. */
+static void try_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room)
+{
+	size_t made = work->made_count, groups = work->new_group_count, rooms = work->new_room_count;
+	struct rooms_group *group = room ? room->group : NULL;
+	size_t count = room ? room->extremity_count : 0;
+	struct rooms_extremity *extremities = hearth_arena_array_of(work->arena, struct rooms_extremity, count);
+
+	for (size_t i = 0; i < count; i++) {
+		extremities[i] = room->extremities[i];
+		extremities[i].event_id = hearth_arena_strdup(work->arena, extremities[i].event_id);
+	}
+	job->rc = make_job(work, job, room, &job->error);
+	if (job->rc >= 0)
+		return;
+	work->made_count = made;
+	work->new_group_count = groups;
+	work->new_room_count = rooms;
+	if (room) {
+		rooms_room_set_group(room, group);
+		rooms_room_set_extremities(room, extremities, count);
+	}
+}
+
+int rooms_create_events(struct rooms_group_work *work, struct hearth_error *err)
+{
+	struct rooms_room **rooms = hearth_arena_array_of(work->arena, struct rooms_room *, work->job_count);
+	int rc;
+
+	for (size_t i = 0; i < work->job_count; i++)
+		work->made_capacity += work->jobs[i]->count;
+	work->made = hearth_arena_array_of(work->arena, struct rooms_made, work->made_capacity + 1);
+	work->new_groups = hearth_arena_array_of(work->arena, struct rooms_group *, work->made_capacity);
+	work->new_rooms = hearth_arena_array_of(work->arena, struct rooms_room *, work->job_count);
+	work->new_room_jobs = hearth_arena_array_of(work->arena, struct rooms_job *, work->job_count);
+	rc = load_rooms(work, rooms, err);
+	if (rc >= 0)
+		rc = answer_transactions(work, rooms, err);
+	if (rc >= 0)
+		rc = load_state(work, rooms, err);
+	if (rc >= 0)
+		rc = load_targets(work, err);
+	for (size_t i = 0; rc >= 0 && i < work->job_count; i++)
+		try_job(work, work->jobs[i], rooms[i]);
+	return rc < 0 ? rc : 0;
+}
