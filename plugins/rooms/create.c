@@ -3,6 +3,7 @@
 #include "persist.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <hearth/matrix/id.h>

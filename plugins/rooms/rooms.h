@@ -118,7 +118,7 @@ struct rooms_event_row {
 };
 extern const struct hearth_field ROOMS_EVENT_ROW[];
 #define ROOMS_EVENT_COLUMNS                                                                                     \
-	"e.number, e.stream_ordering, e.depth, e.origin_server_ts, e.state_group, e.flags, e.event_id, r.room_id, " \
+	"e.number, e.stream_ordering, e.depth, e.origin_server_ts, e.state_group, e.flags::bigint, e.event_id, r.room_id, " \
 	"r.version, e.type, e.sender, e.state_key, e.txn_device, e.txn_id, e.json, b.event_id, b.json, p.event_id, " \
 	"CASE WHEN p.redacted_by IS NULL THEN p.json END"
 #define ROOMS_EVENT_TABLES                                                                              \
