@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Timelines of many rooms, a page of each in one round trip, filtered as the viewer sees them. */
+#include "cache.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROUNDS_MAX 8
+#define FETCH_MAX 1000
+
+struct page_params {
+	struct hearth_ints room, from_depth, from, to_depth, to, limit;
+};
+struct page_row {
+	int64_t query, event;
+};
+#define PAGE(member) HEARTH_COLUMN(struct page_params, member)
+static const struct hearth_field PAGE_PARAMS[] = { PAGE(room), PAGE(from_depth), PAGE(from), PAGE(to_depth), PAGE(to),
+						   PAGE(limit), HEARTH_FIELDS_END };
+static const struct hearth_field PAGE_ROW[] = { HEARTH_COLUMN(struct page_row, query),
+						HEARTH_COLUMN(struct page_row, event), HEARTH_FIELDS_END };
+#define PAGES(name_, where_, order_)                                                                             \
+	{                                                                                                        \
+		.name = name_, .params = PAGE_PARAMS, .row = PAGE_ROW, .row_size = sizeof(struct page_row),        \
+		.sql = "SELECT q.at, e.number FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], " \
+		       "$5::bigint[], $6::bigint[]) WITH ORDINALITY AS q(room, from_depth, low, to_depth, high, "    \
+		       "max, at) CROSS JOIN LATERAL (SELECT number, depth, stream_ordering FROM events "             \
+		       "WHERE room = q.room AND flags = 0 AND " where_ " ORDER BY " order_ " LIMIT q.max) e "        \
+		       "ORDER BY q.at, " order_,                                                                  \
+	}
+static const struct hearth_statement SELECT_PAGES[2][2] = {
+	{ PAGES("rooms.select_timelines_forwards", "stream_ordering > q.low AND stream_ordering <= q.high",
+		"stream_ordering"),
+	  PAGES("rooms.select_timelines_backwards", "stream_ordering < q.low AND stream_ordering > q.high",
+		"stream_ordering DESC") },
+	{ PAGES("rooms.select_history_forwards",
+		"(depth, stream_ordering) > (q.from_depth, q.low) AND (depth, stream_ordering) <= (q.to_depth, q.high)",
+		"depth, stream_ordering"),
+	  PAGES("rooms.select_history_backwards",
+		"(depth, stream_ordering) < (q.from_depth, q.low) AND (depth, stream_ordering) > (q.to_depth, q.high)",
+		"depth DESC, stream_ordering DESC") },
+};
+
+/* One query's progress. */
+struct progress {
+	const struct hearth_timeline_query *query;
+	struct hearth_stored_event *kept; /* limit + 1 of them */
+	size_t kept_count;
+	int64_t room, at, at_depth; /* where the next round starts */
+	size_t fetch;
+	bool done, exhausted;
+};
+
+static bool passes(const struct hearth_timeline_query *query, struct hearth_arena *arena,
+		   const struct hearth_stored_event *event)
+{
+	const struct hearth_json *pdu = NULL;
+
+	if (!query->filter)
+		return true;
+	if (query->filter->contains_url >= 0 &&
+	    hearth_json_parse(arena, event->json, event->json_length, HEARTH_JSON_BIG_INTS, &pdu, NULL) < 0)
+		return false;
+	return hearth_event_filter_passes(query->filter, event->type, event->sender, event->room_id,
+					  hearth_json_get(pdu, "content"));
+}
+
+static int take_page(struct rooms *r, struct hearth_task *task, struct progress *p, struct hearth_stored_event *events,
+		     size_t count, struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	size_t passed = 0;
+	int rc = 0;
+
+	if (count < p->fetch)
+		p->exhausted = p->done = true;
+	if (count) {
+		p->at = events[count - 1].stream_ordering;
+		p->at_depth = events[count - 1].depth;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (passes(p->query, arena, &events[i]))
+			events[passed++] = events[i];
+	if (p->query->viewer)
+		rc = rooms_filter_visible(r, task, p->query->viewer, events, &passed, err);
+	for (size_t i = 0; rc >= 0 && i < passed && p->kept_count <= p->query->limit; i++)
+		p->kept[p->kept_count++] = events[i];
+	if (p->kept_count > p->query->limit)
+		p->done = true;
+	p->fetch = p->fetch * 4 < FETCH_MAX ? p->fetch * 4 : FETCH_MAX;
+	return rc;
+}
+
+/* Asks once for all queries of one kind that are not done. */
+static int run_round(struct rooms *r, struct hearth_task *task, struct progress *all, size_t count, int by_depth,
+		     int backwards, struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	int64_t *columns[6], *numbers;
+	struct progress **asked = hearth_arena_array_of(arena, struct progress *, count);
+	struct hearth_stored_event *events;
+	const struct page_row *found;
+	struct hearth_rows rows;
+	size_t n = 0, at = 0;
+	int rc;
+
+	for (size_t c = 0; c < HEARTH_COUNT(columns); c++)
+		columns[c] = hearth_arena_array_of(arena, int64_t, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct hearth_timeline_query *query = all[i].query;
+
+		if (all[i].done || (query->by_depth != 0) != by_depth || (query->backwards != 0) != backwards)
+			continue;
+		columns[0][n] = all[i].room;
+		columns[1][n] = all[i].at_depth;
+		columns[2][n] = all[i].at;
+		columns[3][n] = query->to_depth;
+		columns[4][n] = query->to;
+		columns[5][n] = (int64_t)all[i].fetch;
+		asked[n++] = &all[i];
+	}
+	if (!n)
+		return 0;
+	rc = r->db->read(task, &SELECT_PAGES[by_depth][backwards],
+			 &(struct page_params){ { columns[0], n }, { columns[1], n }, { columns[2], n }, { columns[3], n },
+						{ columns[4], n }, { columns[5], n } },
+			 &rows, err);
+	if (rc < 0)
+		return rc;
+	found = rows.items;
+	numbers = hearth_arena_array_of(arena, int64_t, rows.count);
+	for (size_t i = 0; i < rows.count; i++)
+		numbers[i] = found[i].event;
+	rc = rooms_events_by_number(r, task, numbers, rows.count, &events, err);
+	for (size_t q = 0; rc >= 0 && q < n; q++) {
+		size_t start = at;
+
+		while (at < rows.count && found[at].query == (int64_t)q + 1)
+			at++;
+		rc = take_page(r, task, asked[q], events + start, at - start, err);
+	}
+	return rc;
+}
+
+static bool nothing_there(const struct hearth_timeline_query *query, const struct rooms_facts *facts)
+{
+	if (!facts->number || (query->filter && query->filter->blocks_all) || !query->limit)
+		return true;
+	if (query->by_depth)
+		return false;
+	return query->backwards ? query->to >= facts->last_ordering : query->from >= facts->last_ordering;
+}
+
+static void conclude(const struct progress *p, struct hearth_timeline *ret_timeline)
+{
+	bool more = p->kept_count > p->query->limit;
+	size_t count = more ? p->query->limit : p->kept_count;
+
+	*ret_timeline = (struct hearth_timeline){ .events = p->kept, .count = count,
+						  .limited = more || (!p->exhausted && p->kept_count),
+						  .next = p->at, .next_depth = p->at_depth };
+	if (!p->exhausted && !p->kept_count && p->query->limit)
+		ret_timeline->limited = p->at != p->query->from;
+	if (more) {
+		ret_timeline->next = p->kept[count - 1].stream_ordering;
+		ret_timeline->next_depth = p->kept[count - 1].depth;
+	}
+}
+
+int rooms_timelines(struct rooms *r, struct hearth_task *task, const struct hearth_timeline_query *queries,
+		    size_t count, struct hearth_timeline *ret_timelines, struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	struct progress *all = hearth_arena_array_of(arena, struct progress, count);
+	const char **room_ids = hearth_arena_array_of(arena, const char *, count);
+	struct rooms_facts *facts = hearth_arena_array_of(arena, struct rooms_facts, count);
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		room_ids[i] = queries[i].room_id;
+	rc = rooms_facts(r, task, room_ids, count, facts, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		size_t limit = queries[i].limit < FETCH_MAX ? queries[i].limit : FETCH_MAX;
+
+		all[i] = (struct progress){ .query = &queries[i], .room = facts[i].number, .at = queries[i].from,
+					    .at_depth = queries[i].from_depth, .fetch = limit + 1 };
+		all[i].done = all[i].exhausted = nothing_there(&queries[i], &facts[i]);
+		all[i].kept = hearth_arena_array_of(arena, struct hearth_stored_event, (size_t)queries[i].limit + 1);
+	}
+	for (int round = 0; round < ROUNDS_MAX; round++)
+		for (int kind = 0; rc >= 0 && kind < 4; kind++)
+			rc = run_round(r, task, all, count, kind >> 1, kind & 1, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		conclude(&all[i], &ret_timelines[i]);
+	return rc < 0 ? rc : 0;
+}
