@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregations of relations (spec client-server, "Relationships between events"): edits, threads, references. */
+#include "bundle.h"
+
+#include <string.h>
+
+struct bundle_params {
+	struct hearth_texts parents;
+	const char *viewer;
+};
+struct bundle_row {
+	int64_t kind, event, count, participated;
+	const char *parent;
+	struct hearth_texts references;
+};
+enum kind { EDIT = 1, THREAD, REFERENCES };
+
+#define BUNDLE(member) HEARTH_COLUMN(struct bundle_row, member)
+static const struct hearth_field BUNDLE_PARAMS[] = { HEARTH_COLUMN(struct bundle_params, parents),
+						     HEARTH_COLUMN(struct bundle_params, viewer), HEARTH_FIELDS_END };
+static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), BUNDLE(count), BUNDLE(participated),
+						  BUNDLE(parent), BUNDLE(references), HEARTH_FIELDS_END };
+static const struct hearth_statement SELECT_BUNDLES = {
+	.name = "rooms.select_bundles",
+	.sql = "WITH p AS MATERIALIZED (SELECT event_id, room, sender, type FROM events WHERE event_id = ANY($1) "
+	       "AND redacted_by IS NULL AND state_key IS NULL) "
+	       "SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("
+	       "SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE l.parent = p.event_id "
+	       "AND l.rel_type = 'm.replace' AND l.room = p.room AND l.sender = p.sender AND l.type = p.type "
+	       "ORDER BY e.origin_server_ts DESC, e.event_id DESC LIMIT 1) x "
+	       "UNION ALL SELECT 2, x.event, x.count, (x.mine OR p.sender = $2)::int::bigint, p.event_id, '{}' "
+	       "FROM p CROSS JOIN LATERAL (SELECT (array_agg(l.event ORDER BY l.stream_ordering DESC))[1] AS event, "
+	       "count(*) AS count, bool_or(l.sender = $2) AS mine FROM event_relations l WHERE l.parent = p.event_id "
+	       "AND l.rel_type = 'm.thread' AND l.room = p.room) x WHERE x.count > 0 "
+	       "UNION ALL SELECT 3, 0, x.count, 0, p.event_id, x.ids FROM p CROSS JOIN LATERAL ("
+	       "SELECT count(*) AS count, array_agg(e.event_id ORDER BY l.stream_ordering) AS ids FROM event_relations l "
+	       "JOIN events e ON e.number = l.event WHERE l.parent = p.event_id AND l.rel_type = 'm.reference' "
+	       "AND l.room = p.room) x WHERE x.count > 0 ORDER BY 5, 1",
+	.params = BUNDLE_PARAMS, .row = BUNDLE_ROW, .row_size = sizeof(struct bundle_row),
+};
+
+struct bundled_entry {
+	const char *event_id, *text;
+};
+struct bundled {
+	size_t count;
+	struct bundled_entry entries[];
+};
+
+const char *rooms_bundled_text(const void *bundled, const char *event_id)
+{
+	const struct bundled *all = bundled;
+
+	for (size_t i = 0; all && i < all->count; i++)
+		if (strcmp(all->entries[i].event_id, event_id) == 0)
+			return all->entries[i].text;
+	return NULL;
+}
+
+static int select_bundles(struct rooms *r, struct hearth_task *task, const char *viewer, const char *const *ids,
+			  size_t count, struct hearth_rows *ret_rows, struct hearth_stored_event **ret_events,
+			  struct hearth_error *err)
+{
+	int64_t *numbers;
+	int rc = r->db->read(task, &SELECT_BUNDLES, &(struct bundle_params){ { ids, count }, viewer ? viewer : "" },
+			     ret_rows, err);
+
+	if (rc < 0)
+		return rc;
+	numbers = hearth_arena_array_of(r->tasks->arena(task), int64_t, ret_rows->count);
+	for (size_t i = 0; i < ret_rows->count; i++)
+		numbers[i] = ((const struct bundle_row *)ret_rows->items)[i].event;
+	return rooms_events_by_number(r, task, numbers, ret_rows->count, ret_events, err);
+}
+
+static void write_entry(struct rooms *r, struct hearth_writer *w, const struct bundle_row *row,
+			const struct hearth_stored_event *event, const struct hearth_client_form *form)
+{
+	switch (row->kind) {
+	case EDIT:
+		rooms_write_event(r, w, "m.replace", event, form);
+		break;
+	case THREAD:
+		hearth_write_object(w, "m.thread");
+		rooms_write_event(r, w, "latest_event", event, form);
+		hearth_write_int(w, "count", row->count);
+		hearth_write_bool(w, "current_user_participated", row->participated != 0);
+		hearth_write_end(w);
+		break;
+	case REFERENCES:
+		hearth_write_object(w, "m.reference");
+		hearth_write_array(w, "chunk");
+		for (size_t i = 0; i < row->references.count; i++) {
+			hearth_write_object(w, NULL);
+			hearth_write_string(w, "event_id", row->references.items[i]);
+			hearth_write_end(w);
+		}
+		hearth_write_end(w);
+		hearth_write_end(w);
+		break;
+	}
+}
+
+/* Rows come ordered by parent: one text for each. */
+static const struct bundled *write_all(struct rooms *r, struct hearth_arena *arena, const struct hearth_rows *rows,
+				       const struct hearth_stored_event *events, const struct hearth_client_form *form)
+{
+	const struct bundle_row *items = rows->items;
+	struct bundled *all = hearth_arena_alloc(arena, sizeof(*all) + rows->count * sizeof(all->entries[0]));
+
+	for (size_t i = 0, end; i < rows->count; i = end) {
+		struct hearth_writer *w = hearth_writer_new(arena);
+
+		hearth_write_object(w, NULL);
+		for (end = i; end < rows->count && strcmp(items[end].parent, items[i].parent) == 0; end++)
+			write_entry(r, w, &items[end], &events[end], form);
+		hearth_write_end(w);
+		all->entries[all->count++] = (struct bundled_entry){ items[i].parent, hearth_writer_text(w, NULL) };
+	}
+	return all;
+}
+
+int rooms_bundle(struct rooms *r, struct hearth_task *task, const char *viewer,
+		 const struct hearth_stored_event *events, size_t count, const void **ret_bundled,
+		 struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	const char **ids = hearth_arena_array_of(arena, const char *, count), **latest;
+	struct hearth_client_form form = { .size = sizeof(form), .viewer = viewer, .bundle = 1 };
+	struct hearth_stored_event *children, *edits;
+	struct hearth_rows rows, edit_rows = { 0 };
+	size_t latest_count = 0;
+	int rc;
+
+	*ret_bundled = NULL;
+	for (size_t i = 0; i < count; i++)
+		ids[i] = events[i].event_id;
+	if (!count)
+		return 0;
+	rc = select_bundles(r, task, viewer, ids, count, &rows, &children, err);
+	if (rc < 0 || !rows.count)
+		return rc < 0 ? rc : 0;
+	/* The latest event of a thread carries its own aggregations. */
+	latest = hearth_arena_array_of(arena, const char *, rows.count);
+	for (size_t i = 0; i < rows.count; i++)
+		if (((const struct bundle_row *)rows.items)[i].kind == THREAD)
+			latest[latest_count++] = children[i].event_id;
+	if (latest_count) {
+		rc = select_bundles(r, task, viewer, latest, latest_count, &edit_rows, &edits, err);
+		if (rc < 0)
+			return rc;
+		form.bundled = write_all(r, arena, &edit_rows, edits, &form);
+	}
+	*ret_bundled = write_all(r, arena, &rows, children, &form);
+	return 0;
+}

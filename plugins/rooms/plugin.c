@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The descriptor and lifecycle of the rooms plugin. */
+#include "persist.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct hearth_migration rooms_migrations[];
+
+struct secret_row {
+	struct hearth_bytes hash_key;
+};
+static const struct hearth_field SECRET_ROW[] = { HEARTH_COLUMN(struct secret_row, hash_key), HEARTH_FIELDS_END };
+static const struct hearth_statement SELECT_SECRET = {
+	.name = "rooms.select_secret",
+	.sql = "SELECT hash_key FROM rooms_secret",
+	.row = SECRET_ROW, .row_size = sizeof(struct secret_row),
+};
+
+static const struct hearth_need NEEDS[] = {
+	HEARTH_NEED(HEARTH_DB), HEARTH_NEED(HEARTH_TASK), HEARTH_NEED(HEARTH_STREAMS), HEARTH_NEED(HEARTH_HOOKS),
+	HEARTH_NEED(HEARTH_KEYS), HEARTH_NEED(HEARTH_LOG), HEARTH_NEED(HEARTH_METRICS),
+	HEARTH_NEED_OPTIONAL(HEARTH_ACCOUNTS), { .id = NULL }
+};
+static const struct hearth_offer OFFERS[] = { HEARTH_OFFER(HEARTH_ROOMS), { .id = NULL } };
+static const struct hearth_stream EVENTS = {
+	.name = "events", .sequence = "events_stream_seq", .writers = "events", .sync_slot = 0,
+	.about = "Every event as it is stored; hearth.rooms reads it",
+};
+static const struct hearth_stream BACKFILL = {
+	.name = "backfill", .sequence = "events_backfill_seq", .writers = "events", .sync_slot = -2,
+	.about = "History that was fetched later; orderings are the negative of its ids",
+};
+static const struct hearth_stream *const STREAMS[] = { &EVENTS, &BACKFILL, NULL };
+static const struct hearth_hook_point HOOK_POINTS[] = {
+	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
+	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },
+	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, "Stores more in the same transaction" },
+	{ HEARTH_HOOK_EVENT_ON_PERSISTED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "After an event is on disk" },
+	{ .id = NULL }
+};
+
+static void define_metrics(struct rooms *r)
+{
+	const struct hearth_metrics *m = r->metrics;
+
+	r->metric.group_size = m->define(r->host, HEARTH_GAUGE, "persist_group_size", "Batches of the latest group", NULL);
+	r->metric.groups = m->define(r->host, HEARTH_COUNTER, "persist_groups_total", "Transactions of the persister", NULL);
+	r->metric.events = m->define(r->host, HEARTH_COUNTER, "persisted_events_total", "Events stored", NULL);
+	r->metric.lane_wait = m->define(r->host, HEARTH_HISTOGRAM, "persist_wait_seconds", "Queued until taken", NULL);
+	r->metric.persist = m->define(r->host, HEARTH_HISTOGRAM, "persist_seconds", "Taken until committed", NULL);
+	r->metric.cache = m->define(r->host, HEARTH_COUNTER, "rooms_cache_total", "Look-ups in the store's caches", "result");
+}
+
+static int load(const struct hearth_host *host, void **ret_self, struct hearth_error *err)
+{
+	struct rooms *r = calloc(1, sizeof(*r));
+
+	hearth_assert(r);
+	r->host = host;
+	r->db = hearth_db(host);
+	r->tasks = hearth_tasks(host);
+	r->streams = hearth_streams(host);
+	r->hooks = hearth_hooks(host);
+	r->keys = hearth_keys(host);
+	r->log = hearth_log(host);
+	r->metrics = hearth_metrics(host);
+	r->server_name = host->info(host, HEARTH_INFO_SERVER_NAME);
+	define_metrics(r);
+	rooms_caches_new(r);
+	rooms_lanes_new(r);
+	rooms_service_init(r);
+	*ret_self = r;
+	return host->offer(host, &r->service.base, err);
+}
+
+static int start(void *self, struct hearth_task *task, struct hearth_error *err)
+{
+	struct rooms *r = self;
+	const struct secret_row *secret;
+	struct hearth_rows rows;
+	int rc = r->db->read(task, &SELECT_SECRET, NULL, &rows, err);
+
+	if (rc < 0)
+		return rc;
+	secret = rows.items;
+	if (rows.count != 1 || secret->hash_key.size != sizeof(r->hash_key))
+		return hearth_fail(err, -EIO, "table rooms_secret does not hold one key of %zu bytes", sizeof(r->hash_key));
+	memcpy(r->hash_key, secret->hash_key.data, sizeof(r->hash_key));
+	r->accounts = hearth_accounts(r->host);
+	r->events_stream = r->streams->find(r->host, EVENTS.name);
+	r->backfill_stream = r->streams->find(r->host, BACKFILL.name);
+	return 0;
+}
+
+static void stop(void *self)
+{
+	struct rooms *r = self;
+
+	rooms_lanes_free(r);
+	rooms_caches_free(r);
+	free(r);
+}
+
+HEARTH_PLUGIN(rooms, .version = "1.0.0", .license = "Apache-2.0",
+	      .summary = "The event store, room state, and sending events", .needs = NEEDS, .offers = OFFERS,
+	      .streams = STREAMS, .hook_points = HOOK_POINTS, .migrations = rooms_migrations, .load = load, .start = start,
+	      .stop = stop);
