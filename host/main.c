@@ -30,7 +30,8 @@ static int generate_config(const struct options *options)
 
 	if (config_generate(options->server_name, options->paths[0], data, &err) < 0)
 		return complain(&err);
-	printf("%s is written. Look at its database section, then start: hearthd -c %s\n", options->paths[0], options->paths[0]);
+	printf("%s is written. Look at its database section, then start: hearthd -c %s\n", options->paths[0],
+			options->paths[0]);
 	return 0;
 }
 

@@ -146,7 +146,8 @@ static const char *folder_of(struct hearth_arena *arena, const char *path)
 	if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
 		folder = hearth_arena_strdup(arena, path);
 	else
-		folder = slash ? hearth_arena_strndup(arena, path, (size_t)(slash - path) + 1) : hearth_arena_strdup(arena, ".");
+		folder = slash ? hearth_arena_strndup(arena, path,
+				(size_t)(slash - path) + 1) : hearth_arena_strdup(arena, ".");
 	char *absolute = realpath(folder, NULL);
 	if (!absolute)
 		return folder;

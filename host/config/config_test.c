@@ -349,7 +349,8 @@ static void test_unknown_keys(void **state)
 
 	assert_int_equal(load(folder, "server_nmae: x\nlisteners:\n - prot: 1\n   x_forwarded: true\nin: {mode: live}\n"
 				      "zzzzqqq: 1\npresence: {enabled: true}\nkey_path: x\nany: {what: ever}\nlits: [a]\n"
-				      "database: {args: {hots: x}}\nrc_login: {adress: {}}\nold_signing_keys: {'ed25519:x': {}}\n"
+				      "database: {args: {hots: x}}\nrc_login: {adress: {}}\nold_signing_keys:"
+				      		" {'ed25519:x': {}}\n"
 				      "daemonize: true\n"),
 			 0);
 	config_each_unknown(folder->config, KNOWN, collect, all);

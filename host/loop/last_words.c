@@ -12,7 +12,9 @@
 static const struct {
 	int number;
 	const char *name;
-} FATAL[] = { { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" }, { SIGABRT, "SIGABRT" } };
+} FATAL[] = {
+	{ SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" }, { SIGABRT, "SIGABRT" },
+};
 
 static struct sigaction previous[HEARTH_COUNT(FATAL)];
 static char alternate_stack[65536]; /* a task that overflowed its stack has none left */

@@ -84,7 +84,8 @@ static int open_file(const char *file, const char *name, const struct hearth_plu
 	lt_dlhandle handle;
 
 	if (access(file, R_OK))
-		return hearth_fail(err, -ENOENT, "plugin '%s': %s: %s; install it, or take it from the plugins: list", name, file,
+		return hearth_fail(err, -ENOENT,
+				"plugin '%s': %s: %s; install it, or take it from the plugins: list", name, file,
 				   strerror(errno));
 	lt_dladvise_init(&advise);
 	lt_dladvise_local(&advise);
@@ -103,11 +104,15 @@ static int open_file(const char *file, const char *name, const struct hearth_plu
 static int check_descriptor(const struct hearth_plugin *descriptor, const char *name, struct hearth_error *err)
 {
 	if (descriptor->abi_major != HEARTH_ABI_MAJOR)
-		return hearth_fail(err, -EPROTO, "%s.so: built for ABI %u.%u, this host has %u.%u; install the %s for this hearthd",
-				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR, name);
+		return hearth_fail(err, -EPROTO,
+				"%s.so: built for ABI %u.%u, this host has %u.%u; install the %s for this hearthd",
+				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
+				   		HEARTH_ABI_MINOR, name);
 	if (descriptor->abi_minor > HEARTH_ABI_MINOR)
-		return hearth_fail(err, -EPROTO, "%s.so: needs ABI %u.%u, this host has %u.%u; upgrade hearthd or install an older %s",
-				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR, HEARTH_ABI_MINOR, name);
+		return hearth_fail(err, -EPROTO,
+				"%s.so: needs ABI %u.%u, this host has %u.%u; upgrade hearthd or install an older %s",
+				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
+				   		HEARTH_ABI_MINOR, name);
 	if (descriptor->size < offsetof(struct hearth_plugin, stop) + sizeof(descriptor->stop) || !descriptor->load ||
 	    !descriptor->version)
 		return hearth_fail(err, -EPROTO, "%s.so: its descriptor is damaged; build it with HEARTH_PLUGIN()", name);

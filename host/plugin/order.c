@@ -34,9 +34,12 @@ static size_t tell_missing(const struct plugin *plugin)
 			log_error("plugin", "%s.so: needs %s/%u.%u, which nobody here offers; add the plugin that offers it to"
 				  " plugins:, or take '%s' from the list", name, need->id, need->major, need->minor, name);
 		else
-			log_error("plugin", "%s.so: needs %s/%u.%u (built with SDK %u.%u), this host offers %s/%u.%d; upgrade hearth,"
+			log_error("plugin",
+					"%s.so: needs %s/%u.%u (built with SDK %u.%u), this host offers"
+				  " %s/%u.%d; upgrade hearth,"
 				  " or install an older %s", name, need->id, need->major, need->minor,
-				  plugin->descriptor.abi_major, plugin->descriptor.abi_minor, need->id, need->major, minor, name);
+				  plugin->descriptor.abi_major, plugin->descriptor.abi_minor, need->id, need->major,
+				  		minor, name);
 	}
 	return missing;
 }

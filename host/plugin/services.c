@@ -96,7 +96,8 @@ static int offer(const struct hearth_host *host, const struct hearth_service *ta
 	const char *name = plugin->descriptor.name;
 
 	if (!lists(plugin, table))
-		return hearth_fail(err, -EINVAL, "plugin '%s' offers %s/%u, which its descriptor does not list", name, table->id,
+		return hearth_fail(err, -EINVAL, "plugin '%s' offers %s/%u, which its descriptor does not list",
+				name, table->id,
 				   table->major);
 	if (service_find(table->id, table->major, 0))
 		return hearth_fail(err, -EEXIST, "plugin '%s' offers %s/%u, which is offered already; take one of the two"

@@ -19,7 +19,8 @@ static int from_list(struct hearth_arena *arena, const struct config_node *list,
 	for (size_t i = 0; i < config_size(list); i++) {
 		names[i] = config_text(config_at(list, i));
 		if (!names[i])
-			return hearth_fail(err, -EINVAL, "%s: plugins: expected a list of names", config_place(config_at(list, i)));
+			return hearth_fail(err, -EINVAL, "%s: plugins: expected a list of names",
+					config_place(config_at(list, i)));
 	}
 	*ret_names = (struct hearth_texts){ names, config_size(list) };
 	return 0;
@@ -35,7 +36,8 @@ static int open_modules(struct hearth_error *err)
 		const char *name = config_text(module);
 
 		if (name && strchr(name, '.'))
-			log_warning("plugin", "%s: modules: '%s' is a Python module of Synapse's and is left out; look for a Hearth"
+			log_warning("plugin",
+					"%s: modules: '%s' is a Python module of Synapse's and is left out; look for a Hearth"
 				    " plugin that does the same", config_place(module), name);
 		else if (name)
 			r = plugin_open(&name, 1, err);

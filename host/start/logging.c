@@ -30,7 +30,8 @@ static int read_level(const struct config_node *node, uint32_t *ret_level, struc
 			*ret_level = LEVELS[i].level;
 			return 0;
 		}
-	return hearth_fail(err, -EINVAL, "%s: log level '%.40s': expected DEBUG, INFO, WARNING or ERROR", config_place(node), text);
+	return hearth_fail(err, -EINVAL, "%s: log level '%.40s': expected DEBUG, INFO, WARNING or ERROR",
+			config_place(node), text);
 }
 
 static const char *file_of_handlers(const struct config_node *handlers)

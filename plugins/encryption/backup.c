@@ -22,7 +22,8 @@ static const struct hearth_field VERSION[] = {
 
 static const struct hearth_statement SELECT_VERSION = {
 	.name = "encryption.select_backup_version",
-	.sql = "SELECT version, etag, (SELECT count(*) FROM backup_keys k WHERE k.user_id = v.user_id AND k.version = v.version),"
+	.sql = "SELECT version, etag, (SELECT count(*) FROM backup_keys k WHERE k.user_id = v.user_id AND k.version ="
+			" v.version),"
 	       " algorithm, auth_data FROM backup_versions v WHERE user_id = $1 AND NOT deleted AND ($2 = 0 OR version = $2)"
 	       " ORDER BY version DESC LIMIT 1",
 	.params = BACKUP_REF, .row = VERSION, .row_size = sizeof(struct backup_version),
@@ -63,7 +64,8 @@ static const struct hearth_statement UPDATE_VERSION = {
 static const struct hearth_statement DELETE_VERSION = {
 	.name = "encryption.delete_backup_version",
 	.sql = "WITH keys AS (DELETE FROM backup_keys WHERE user_id = $1 AND version = $2)"
-	       " UPDATE backup_versions SET deleted = true, auth_data = '{}' WHERE user_id = $1 AND version = $2 AND NOT deleted",
+	       " UPDATE backup_versions SET deleted = true, auth_data = '{}' WHERE user_id = $1 AND version = $2 AND"
+	       		" NOT deleted",
 	.params = BACKUP_REF,
 };
 

@@ -40,7 +40,8 @@ static const struct hearth_field DEVICE_ROW[] = {
 
 static const struct hearth_statement SELECT_DEVICE_KEYS = {
 	.name = "encryption.select_device_keys",
-	.sql = "SELECT user_id, device_id, keys FROM device_keys WHERE user_id = ANY ($1) ORDER BY user_id COLLATE \"C\", device_id COLLATE \"C\"",
+	.sql = "SELECT user_id, device_id, keys FROM device_keys WHERE user_id = ANY ($1) ORDER BY user_id COLLATE"
+			" \"C\", device_id COLLATE \"C\"",
 	.params = USER_SET, .row = DEVICE_ROW, .row_size = sizeof(struct device_row),
 };
 
@@ -69,7 +70,8 @@ static int read_users(struct answer *answer, struct hearth_error *err)
 
 		/* A list of device ids; old clients send an object, which means all (as Synapse takes it). */
 		if (hearth_json_type(hearth_json_at(answer->wanted, i)) < HEARTH_JSON_ARRAY)
-			return hearth_refuse(err, 400, "M_BAD_JSON", "device_keys: expected a list of device ids for each user");
+			return hearth_refuse(err, 400, "M_BAD_JSON",
+					"device_keys: expected a list of device ids for each user");
 		if (!hearth_id_is_user(user_id))
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "device_keys: '%.80s' is no user id", user_id);
 		if (hearth_id_is_local(user_id, answer->encryption->server_name))

@@ -110,7 +110,8 @@ static void add_action(struct counting *counting, const char *user_id, const str
 static int note_member(struct push *push, struct hearth_tx *tx, const struct hearth_event *event, struct hearth_error *err)
 {
 	const char *membership = hearth_json_get_string(event->content, "membership");
-	struct member_change change = { event->room_id, event->state_key, hearth_json_get_string(event->content, "displayname") };
+	struct member_change change = { event->room_id, event->state_key, hearth_json_get_string(event->content,
+			"displayname") };
 
 	push_cache_forget_room(push->cache, event->room_id);
 	if (membership && !strcmp(membership, "join"))

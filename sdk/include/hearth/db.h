@@ -64,7 +64,8 @@ struct hearth_migration {
 
 /*
  * Errors everywhere: -EEXIST where a unique constraint is violated (message names it), -ENOENT a foreign key, -EAGAIN a
- * serialization failure or deadlock, -ETIMEDOUT a statement timeout, -EBUSY (503) where the database is away or the connection was lost, -EPROTO
+ * serialization failure or deadlock, -ETIMEDOUT a statement timeout, -EBUSY (503) where the
+ * database is away or the connection was lost, -EPROTO
  * where the rows do not fit the declaration, -EIO the rest.
  */
 struct hearth_db {
