@@ -238,7 +238,7 @@ HEARTH_SUSPENDS static int next(struct hearth_tx *tx, const struct hearth_stream
 				const struct hearth_news *news, int64_t *ret_first, struct hearth_error *err)
 {
 	struct drawing *drawing;
-	int64_t first;
+	int64_t first = 0;
 	int r;
 
 	hearth_assert(count > 0 && count <= IDS_MAX && !stream->declared->memory);
