@@ -93,7 +93,7 @@ HEARTH_SUSPENDS static int post(void *self, struct hearth_task *task, struct hea
 	const struct filter_args *args = fields;
 	const struct hearth_filter *parsed;
 	struct filter filter = { .user_id = args->user_id };
-	int64_t id;
+	int64_t id = 0;
 	int r = accounts_own(req, args->user_id, err);
 
 	if (r == 0)

@@ -130,7 +130,8 @@ static const struct hearth_field STATE_PARAMS[] = { STATE(room), STATE(ordering)
 						    STATE(type), STATE(state_key), HEARTH_FIELDS_END };
 static const struct hearth_statement INSERT_STATE = {
 	.name = "rooms.insert_current_state",
-	.sql = "WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) "
+	.sql = "WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],"
+			" $6::text[]) "
 	       "AS v(room, ordering, event, replaces, type, state_key)), "
 	       "deltas AS (INSERT INTO current_state_deltas (room, stream_ordering, event, prev_event, type, state_key) "
 	       "SELECT room, ordering, event, nullif(replaces, 0), type, state_key FROM v) "

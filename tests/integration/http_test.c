@@ -344,12 +344,15 @@ static void fields_and_paths(void **state)
 	expect(PUT_ECHO(CLIENT "echo/a%2Fb%20c?server=x&server=y", 31, "{\"content\":{\"message\":\"hello\"}}"), 200,
 	       "{\"name\":\"a/b c\",\"message\":\"hello\",\"count\":3,\"servers\":2,\"user\":\"nobody\",\"ip\":\"127.0.0.1\"}");
 	expect(PUT_ECHO("/_matrix/client/api/v1/echo/x/", 31, "{\"content\":{\"message\":\"hello\"}}"), 200, "\"name\":\"x\"");
-	expect(PUT_ECHO(CLIENT "echo/a%00b", 31, "{\"content\":{\"message\":\"hello\"}}"), 400, "M_INVALID_PARAM\",\"error\":\"name");
+	expect(PUT_ECHO(CLIENT "echo/a%00b", 31, "{\"content\":{\"message\":\"hello\"}}"), 400,
+			"M_INVALID_PARAM\",\"error\":\"name");
 	expect(PUT_ECHO(CLIENT "echo/%ff", 31, "{\"content\":{\"message\":\"hello\"}}"), 400, "M_INVALID_PARAM");
 	expect(PUT_ECHO(CLIENT "echo/x", 2, "{}"), 400, "\"M_MISSING_PARAM\",\"error\":\"content.message");
 	expect(PUT_ECHO(CLIENT "echo/x", 25, "{\"content\":{\"message\":42}}"), 400, "M_NOT_JSON");
-	expect(PUT_ECHO(CLIENT "echo/x", 26, "{\"content\":{\"message\":42}}"), 400, "\"M_BAD_JSON\",\"error\":\"content.message");
-	expect(PUT_ECHO(CLIENT "echo/x", 42, "{\"content\":{\"message\":\"hello\"},\"count\":11}"), 400, "M_INVALID_PARAM\",\"error\":\"count");
+	expect(PUT_ECHO(CLIENT "echo/x", 26, "{\"content\":{\"message\":42}}"), 400,
+			"\"M_BAD_JSON\",\"error\":\"content.message");
+	expect(PUT_ECHO(CLIENT "echo/x", 42, "{\"content\":{\"message\":\"hello\"},\"count\":11}"), 400,
+			"M_INVALID_PARAM\",\"error\":\"count");
 	expect(PUT_ECHO(CLIENT "echo/x", 2, "[]"), 400, "M_BAD_JSON");
 	expect(PUT_ECHO(CLIENT "echo/x", 0, ""), 400, "M_NOT_JSON");
 }
