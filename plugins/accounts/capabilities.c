@@ -76,6 +76,14 @@ static void write_profile_fields(struct hearth_writer *w, const struct accounts_
 	hearth_write_end(w);
 }
 
+static void write_moderation(struct hearth_writer *w)
+{
+	hearth_write_object(w, "m.account_moderation");
+	hearth_write_bool(w, "suspend", 1);
+	hearth_write_bool(w, "lock", 1);
+	hearth_write_end(w);
+}
+
 HEARTH_SUSPENDS static int capabilities(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 					struct hearth_error *err)
 {
@@ -95,6 +103,8 @@ HEARTH_SUSPENDS static int capabilities(void *self, struct hearth_task *task, st
 	write_flag(w, "m.3pid_changes", 0);
 	write_flag(w, "m.get_login_token", config->login_token_enabled);
 	write_profile_fields(w, config, admin);
+	if (admin)
+		write_moderation(w);
 	r = extend(accounts, task, HEARTH_HOOK_CAPABILITIES_EXTEND, req, err);
 	hearth_write_end(w);
 	hearth_write_end(w);

@@ -323,12 +323,26 @@ HEARTH_SUSPENDS static int stage_password(struct run *run, const char **ret_resu
 	return r;
 }
 
+static bool is_in_flows(const char *flows, const char *type)
+{
+	size_t length = strlen(type);
+
+	while (*flows) {
+		size_t stage = strcspn(flows, " |");
+
+		if (stage == length && memcmp(flows, type, length) == 0)
+			return true;
+		flows += stage + (flows[stage] != '\0');
+	}
+	return false;
+}
+
 HEARTH_SUSPENDS static int run_stage(struct run *run, const char *type, struct hearth_error *err)
 {
 	const char *result = "true", *token;
 	int r = 0;
 
-	if (!strstr(run->flows, type))
+	if (!is_in_flows(run->flows, type))
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "The stage %.60s is not part of any flow", type);
 	if (result_of(run, type, strlen(type)))
 		return 0;

@@ -33,6 +33,7 @@ def free_port():
 class Server:
     def __init__(self, folder, postgres, plugins, settings):
         self.folder = folder
+        self.postgres = postgres
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = os.path.join(folder, "hearthd.log")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The accounts and admin plugins over HTTP."""
+import subprocess
 import sys
 import time
 import traceback
@@ -256,11 +257,68 @@ def test_about_the_server(s):
     refused(s.client("GET", "/account/whoami"), 401, "M_MISSING_TOKEN")
 
 
+def test_moderation(s):
+    boss, boss_token, _ = s.register("boss", admin=True)
+    user, token, _ = s.register("rowdy")
+    suspend, lock = f"/admin/suspend/{user}", f"/admin/lock/{user}"
+    refused(s.client("PUT", suspend, {"suspended": True}, token, "v1"), 403, "M_FORBIDDEN")
+    good(s.client("PUT", suspend, {"suspended": True}, boss_token, "v1"))
+    equal(good(s.client("GET", suspend, token=boss_token, version="v1")), {"suspended": True})
+    refused(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "x"}, token), 403, "M_USER_SUSPENDED")
+    good(s.client("PUT", suspend, {"suspended": False}, boss_token, "v1"))
+    good(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "x"}, token))
+    good(s.client("PUT", lock, {"locked": True}, boss_token, "v1"))
+    equal(refused(s.client("GET", "/devices", token=token), 401, "M_USER_LOCKED")["soft_logout"], True)
+    refused(login(s, "rowdy"), 401, "M_USER_LOCKED")
+    good(s.client("PUT", lock, {"locked": False}, boss_token, "v1"))
+    good(s.client("GET", "/devices", token=token))
+    refused(s.client("PUT", f"/admin/lock/{boss}", {"locked": True}, boss_token, "v1"), 403, "M_FORBIDDEN")
+    refused(s.client("GET", "/admin/lock/@no:example.com", token=boss_token, version="v1"), 404, "M_NOT_FOUND")
+    refused(s.client("GET", "/admin/lock/@no:elsewhere.org", token=boss_token, version="v1"), 400, "M_INVALID_PARAM")
+    refused(s.client("GET", f"/admin/whois/{boss}", token=token), 403, "M_FORBIDDEN")
+    equal(len(good(s.client("GET", f"/admin/whois/{user}", token=boss_token))["devices"]), 1)
+    moderation = {"suspend": True, "lock": True}
+    equal(good(s.client("GET", "/capabilities", token=boss_token))["capabilities"]["m.account_moderation"], moderation)
+
+
 def test_last_seen_survives_a_stop(s):
     _, token, device = s.register("seen")
     good(s.client("GET", "/account/whoami", token=token))
     s.restart()
     equal(good(s.client("GET", f"/devices/{device}", token=token))["last_seen_ip"], "127.0.0.1")
+
+
+def sql(s, statement):
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", s.postgres, "-c", statement], check=True)
+
+
+def test_registration_tokens():
+    with hearth.server(plugins=["accounts", "admin"], enable_registration=True, registration_requires_token=True,
+                       rc_registration={"per_second": 1000, "burst_count": 1000}) as s:
+        sql(s, "INSERT INTO account_registration_tokens (token, uses_allowed, expires_ms) VALUES"
+               " ('once', 1, NULL), ('old', NULL, 1), ('page', NULL, NULL)")
+        path = "/register/m.login.registration_token/validity"
+        valid = [good(s.request("GET", f"/_matrix/client/v1{path}?token={token}"))["valid"] for token in ("once", "old", "none")]
+        equal(valid, [True, False, False])
+        body = {"username": "tok", "password": PASSWORD}
+        status, asked = s.client("POST", "/register", body)
+        equal((status, asked["flows"]), (401, [{"stages": ["m.login.registration_token", "m.login.dummy"]}]))
+        stage = {"type": "m.login.registration_token", "session": asked["session"]}
+        refused(s.client("POST", "/register", {**body, "auth": {**stage, "token": "old"}}), 401, "M_UNAUTHORIZED")
+        status, more = s.client("POST", "/register", {**body, "auth": {**stage, "token": "once"}})
+        equal((status, more["completed"]), (401, ["m.login.registration_token"]))
+        second = s.client("POST", "/register", {**body, "username": "two"})[1]["session"]
+        late = {"type": "m.login.registration_token", "session": second, "token": "once"}
+        refused(s.client("POST", "/register", {**body, "username": "two", "auth": late}), 401, "M_UNAUTHORIZED")
+        dummy = {"type": "m.login.dummy", "session": asked["session"]}
+        equal(good(s.client("POST", "/register", {**body, "auth": dummy}))["user_id"], "@tok:example.com")
+        page = "/_matrix/client/v3/auth/m.login.registration_token/fallback/web?session=" + second
+        assert b"<form" in s.request("GET", page, parse=False)[1]
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert b"not valid" in s.request("POST", page, b"token=bad", parse=False, headers=form)[1]
+        assert b"onAuthDone" in s.request("POST", page, b"token=p%61ge", parse=False, headers=form)[1]
+        auth = {"type": "m.login.dummy", "session": second}
+        equal(good(s.client("POST", "/register", {**body, "username": "two", "auth": auth}))["user_id"], "@two:example.com")
 
 
 def test_closed_doors():
@@ -277,9 +335,10 @@ def test_closed_doors():
 
 def main():
     failed = 0
+    alone = (test_closed_doors, test_registration_tokens)
     with hearth.server(**SETTINGS) as s:
         for name, test in list(globals().items()):
-            if not name.startswith("test_") or name == "test_closed_doors":
+            if not name.startswith("test_") or test in alone:
                 continue
             try:
                 test(s)
@@ -290,8 +349,9 @@ def main():
                 traceback.print_exc()
         if failed:
             print(s.log_text())
-    test_closed_doors()
-    print("ok    test_closed_doors")
+    for test in alone:
+        test()
+        print("ok   ", test.__name__)
     return 1 if failed else 0
 
 
