@@ -79,7 +79,7 @@ static int parse_request_line(char *line, struct head *head, struct hearth_error
 	char *version = target ? cut(target, ' ') : NULL;
 	int r;
 
-	if (!version || !is_token(line, strlen(line)) || strlen(line) > 32)
+	if (!version || !*target || !is_token(line, strlen(line)) || strlen(line) > 32)
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "the request line is malformed");
 	head->method = line;
 	r = parse_version(version, head, err);
