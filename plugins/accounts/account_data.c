@@ -66,7 +66,11 @@ HEARTH_SUSPENDS static int put_in_tx(struct hearth_tx *tx, struct hearth_task *t
 	int r = data->accounts->streams->next(tx, data->accounts->account_data, 1, &news, &data->stream_id, err);
 
 	(void)task;
-	return r < 0 ? r : data->accounts->db->exec(tx, &UPSERT_DATA, data, err);
+	if (r == 0)
+		r = data->accounts->db->exec(tx, &UPSERT_DATA, data, err);
+	if (r == 0 && !*data->room_id && strcmp(data->type, "m.ignored_user_list") == 0)
+		r = accounts_auth_forget(data->accounts, tx, data->user_id, err);
+	return r;
 }
 
 int accounts_account_data_put(const struct hearth_accounts *service, struct hearth_task *task, const char *user_id,

@@ -14,7 +14,7 @@
 #include <hearth/services/accounts.h>
 
 struct accounts_cache;
-struct accounts_seen;
+struct accounts_ignored;
 
 struct accounts_config {
 	bool        enable_registration, without_verification, requires_token, captcha, guests;
@@ -57,6 +57,7 @@ struct accounts {
 	const char                   *server_name;
 	struct accounts_config        config;
 	struct accounts_cache        *cache;
+	struct accounts_ignored      *ignored;
 	char                          dummy_hash[64]; /* what the password of an unknown user is compared with */
 	bool                          draining;
 	struct hearth_auth            auth;
@@ -167,10 +168,17 @@ void accounts_cache_take_seen(struct accounts_cache *cache, void (*fn)(void *arg
 HEARTH_SUSPENDS int accounts_auth_authenticate(const struct hearth_auth *service, struct hearth_task *task,
 					       struct hearth_request *req, const char *token,
 					       const struct hearth_requester **ret_requester, struct hearth_error *err);
-/* Forgets a user's tokens here at the end of tx, and tells the other processes. */
+/* Forgets what is cached of a user here at the end of tx, and tells the other processes. */
 HEARTH_MUST_CHECK int accounts_auth_forget(struct accounts *accounts, struct hearth_tx *tx, const char *user_id,
 					   struct hearth_error *err);
 int accounts_auth_listen(struct accounts *accounts, struct hearth_error *err);
+
+/* --- ignored.c --- */
+struct accounts_ignored *accounts_ignored_new(void);
+void accounts_ignored_free(struct accounts_ignored *ignored);
+void accounts_ignored_drop(struct accounts_ignored *ignored, const char *user_id); /* NULL: all */
+HEARTH_SUSPENDS int accounts_ignored_by(const struct hearth_accounts *service, struct hearth_task *task, const char *user_id,
+					struct hearth_texts *ret_ignored_users, struct hearth_error *err);
 
 /* --- seen.c --- */
 HEARTH_SUSPENDS int accounts_seen_flush(struct accounts *accounts, struct hearth_task *task, struct hearth_error *err);

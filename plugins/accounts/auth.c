@@ -55,12 +55,19 @@ struct forgetting {
 	const char      *user_id;
 };
 
+/* user_id NULL: everybody. */
+static void forget(struct accounts *accounts, const char *user_id)
+{
+	accounts_cache_drop(accounts->cache, user_id);
+	accounts_ignored_drop(accounts->ignored, user_id);
+}
+
 static void forget_at_end(void *argument, int committed)
 {
 	struct forgetting *forgetting = argument;
 
 	if (committed)
-		accounts_cache_drop(forgetting->accounts->cache, forgetting->user_id);
+		forget(forgetting->accounts, forgetting->user_id);
 }
 
 int accounts_auth_forget(struct accounts *accounts, struct hearth_tx *tx, const char *user_id, struct hearth_error *err)
@@ -75,9 +82,7 @@ int accounts_auth_forget(struct accounts *accounts, struct hearth_tx *tx, const 
 
 static void told(void *argument, const char *payload)
 {
-	struct accounts *accounts = argument;
-
-	accounts_cache_drop(accounts->cache, payload);
+	forget(argument, payload);
 }
 
 int accounts_auth_listen(struct accounts *accounts, struct hearth_error *err)

@@ -86,6 +86,7 @@ static void accounts_stop(void *self)
 	if (!accounts)
 		return;
 	accounts_cache_free(accounts->cache);
+	accounts_ignored_free(accounts->ignored);
 	free(accounts);
 }
 
@@ -106,6 +107,7 @@ static int accounts_load(const struct hearth_host *host, void **ret_self, struct
 	accounts->streams = hearth_streams(host);
 	accounts->server_name = host->info(host, HEARTH_INFO_SERVER_NAME);
 	accounts->cache = accounts_cache_new(CACHED_TOKENS);
+	accounts->ignored = accounts_ignored_new();
 	accounts_service_fill(accounts);
 	r = host->config(host, CONFIG, &accounts->config, err);
 	if (r == 0)

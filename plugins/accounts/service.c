@@ -3,7 +3,6 @@
 #include "accounts.h"
 
 #include <errno.h>
-#include <string.h>
 
 HEARTH_SUSPENDS static int account(const struct hearth_accounts *service, struct hearth_task *task, const char *user_id,
 				   struct hearth_account *ret_account, struct hearth_error *err)
@@ -47,26 +46,6 @@ HEARTH_SUSPENDS static int uia(const struct hearth_accounts *service, struct hea
 	return accounts_uia_confirm(accounts_of(service), task, req, auth, ACCOUNTS_UIA_REUSABLE, err);
 }
 
-HEARTH_SUSPENDS static int ignored_by(const struct hearth_accounts *service, struct hearth_task *task, const char *user_id,
-				      struct hearth_texts *ret_ignored_users, struct hearth_error *err)
-{
-	struct hearth_arena *arena = accounts_of(service)->tasks->arena(task);
-	const struct hearth_json *content, *ignored;
-	const char **ids;
-	size_t count;
-	int r = accounts_account_data_get(service, task, user_id, NULL, "m.ignored_user_list", &content, err);
-
-	if (r < 0)
-		return r;
-	ignored = hearth_json_get_object(content, "ignored_users");
-	count = hearth_json_size(ignored);
-	ids = hearth_arena_array_of(arena, const char *, count);
-	for (size_t i = 0; i < count; i++)
-		ids[i] = hearth_json_key_at(ignored, i);
-	*ret_ignored_users = (struct hearth_texts){ .items = ids, .count = count };
-	return 0;
-}
-
 HEARTH_SUSPENDS static int open_session(const struct hearth_accounts *service, struct hearth_task *task,
 					struct hearth_session *session, struct hearth_error *err)
 {
@@ -99,7 +78,7 @@ void accounts_service_fill(struct accounts *accounts)
 		.account_data_get = accounts_account_data_get,
 		.account_data_put = accounts_account_data_put,
 		.filter = accounts_filter,
-		.ignored_by = ignored_by,
+		.ignored_by = accounts_ignored_by,
 		.open_session = open_session,
 	};
 }
