@@ -58,6 +58,13 @@ HEARTH_SUSPENDS int db_session_wait(struct hearth_task *task, PGconn *pg, short 
 	return r;
 }
 
+/* The server's notices, and last words that libpq finds no statement for. */
+static void on_notice(void *argument, const char *message)
+{
+	(void)argument;
+	log_debug("db", "%s", db_failure_text(message));
+}
+
 struct start {
 	const struct db_settings *settings;
 	PGconn *pg;
@@ -155,6 +162,7 @@ HEARTH_SUSPENDS int db_session_open(struct hearth_task *task, const struct db_se
 	if (r < 0)
 		return r;
 	hearth_assert(pg);
+	PQsetNoticeProcessor(pg, on_notice, NULL);
 	r = finish_connecting(task, settings, pg, err);
 	if (r < 0)
 		return r;
