@@ -14,13 +14,14 @@
 #include "loop/loop.h"
 #include "task/task.h"
 
-#define NAME_BYTES 32
+#define NAME_BYTES 20
 
 enum preparation { UNPREPARED = 0, PREPARED, CHECKED };
 
 struct prepared {
 	uint8_t  state;
 	uint16_t generation; /* part of the name: a stale statement is prepared anew under another */
+	char     name[NAME_BYTES];
 };
 
 struct db_connection {
@@ -59,11 +60,6 @@ static struct prepared *preparation_of(struct db_connection *connection, const s
 	return &connection->prepared[statement->number];
 }
 
-static void name_of(struct db_connection *connection, const struct db_statement *statement, char name[NAME_BYTES])
-{
-	snprintf(name, NAME_BYTES, "h%u_%u", statement->number, preparation_of(connection, statement)->generation);
-}
-
 /* --- sending --- */
 
 static void add_step(struct db_unit *unit, struct db_statement *statement, bool prepares)
@@ -85,16 +81,15 @@ static void expect(struct db_connection *connection, int sent)
 void db_unit_prepare(struct db_unit *unit, struct db_connection *connection, struct db_statement *statement)
 {
 	struct prepared *prepared = preparation_of(connection, statement);
-	char name[NAME_BYTES];
 
 	hearth_assert(connection->alive);
 	if (prepared->state != UNPREPARED)
 		return;
 	prepared->state = PREPARED;
-	name_of(connection, statement, name);
+	snprintf(prepared->name, NAME_BYTES, "h%u_%u", statement->number, prepared->generation);
 	add_step(unit, statement, true);
-	expect(connection, PQsendPrepare(connection->pg, name, statement->declared->sql, (int)statement->param_count,
-					 statement->param_types));
+	expect(connection, PQsendPrepare(connection->pg, prepared->name, statement->declared->sql,
+					 (int)statement->param_count, statement->param_types));
 }
 
 /* What was prepared stays so whatever becomes of the statements that run: a Sync stands between. */
@@ -109,10 +104,9 @@ static void end_preparing(struct db_unit *unit, struct db_connection *connection
 void db_unit_run(struct db_unit *unit, struct db_connection *connection, struct db_statement *statement,
 		 const char *const *values, const int *lengths)
 {
-	char name[NAME_BYTES];
+	const char *name = preparation_of(connection, statement)->name;
 
 	end_preparing(unit, connection);
-	name_of(connection, statement, name);
 	add_step(unit, statement, false);
 	expect(connection, PQsendQueryPrepared(connection->pg, name, (int)statement->param_count, values, lengths,
 					       DB_BINARY, /* resultFormat= */ 1));

@@ -15,6 +15,11 @@
 #include "db/db.h"
 #include "db/settings.h"
 
+static const char SYNAPSE[] = "database:\n  name: psycopg2\n  txn_limit: 10000\n  allow_unsafe_locale: true\n  args:\n"
+			      "    user: u\n    password: \"p w\"\n    database: synapse\n    host: /run/pg\n"
+			      "    port: 5433\n    sslmode: prefer\n    cp_min: 5\n    cp_max: 12\n"
+			      "    cp_reconnect: true\n";
+
 static int read_text(const char *text, struct db_settings *settings, struct hearth_error *err)
 {
 	char path[] = "/tmp/hearth-settings.XXXXXX.yaml";
@@ -49,10 +54,7 @@ static void takes_what_synapse_takes(void **state)
 	struct hearth_error err = { 0 };
 
 	(void)state;
-	assert_int_equal(read_text("database:\n  name: psycopg2\n  txn_limit: 10000\n  allow_unsafe_locale: true\n"
-				   "  args:\n    user: u\n    password: \"p w\"\n    database: synapse\n    host: /run/pg\n"
-				   "    port: 5433\n    sslmode: prefer\n    cp_min: 5\n    cp_max: 12\n    cp_reconnect: true\n",
-				   &settings, &err), 0);
+	assert_int_equal(read_text(SYNAPSE, &settings, &err), 0);
 	assert_string_equal(db_settings_get(&settings, "dbname"), "synapse");
 	assert_string_equal(db_settings_get(&settings, "password"), "p w");
 	assert_string_equal(db_settings_get(&settings, "port"), "5433");

@@ -86,6 +86,20 @@ static int64_t number_of(struct hearth_task *task, const struct hearth_statement
 
 /* --- start and migrations --- */
 
+static void says_when_unreachable(struct hearth_task *task, void *argument)
+{
+	struct config *right = harness.config;
+	struct hearth_error err = { 0 };
+
+	(void)argument;
+	harness_use_config("database:\n  name: psycopg2\n  args:\n    host: /nonexistent\n");
+	CHECK(db_start(task, &err) == -EBUSY && strstr(err.message, "/nonexistent"));
+	CHECK(!db_healthy());
+	config_free(harness.config);
+	harness.config = right;
+	config_use(right);
+}
+
 static void starts_and_migrates(struct hearth_task *task, void *argument)
 {
 	static const struct hearth_migration broken[] = { { 1, "0001_ok.sql", "CREATE TABLE half (n int)" },
@@ -586,6 +600,7 @@ static void moves_in_order(struct hearth_task *task, void *argument)
 		(void)state;                    \
 		assert_true(harness_run(body_)); \
 	}
+RUNS(says_when_unreachable)
 RUNS(starts_and_migrates)
 RUNS(carries_every_type)
 RUNS(maps_errors)
@@ -619,6 +634,7 @@ static int down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_says_when_unreachable),
 		cmocka_unit_test(test_starts_and_migrates),
 		cmocka_unit_test(test_carries_every_type),
 		cmocka_unit_test(test_maps_errors),
