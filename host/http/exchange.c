@@ -171,6 +171,8 @@ static int authenticate(struct exchange *exchange, struct hearth_task *task, str
 	r = auth->authenticate(auth, task, req, req->access_token, &req->user, err);
 	if (r < 0)
 		return r;
+	if (!req->user)
+		return hearth_fail(err, -EIO, "hearth.auth took a token and named nobody");
 	if (access == HEARTH_ACCESS_USER && req->user->flags & HEARTH_REQUESTER_GUEST)
 		return hearth_refuse(err, 403, "M_GUEST_ACCESS_FORBIDDEN", "guests may not do this");
 	if (access == HEARTH_ACCESS_ADMIN && !(req->user->flags & HEARTH_REQUESTER_ADMIN))

@@ -2,6 +2,7 @@
 /* Inbound HTTP from declaration to stop. */
 #include "internal.h"
 
+#include "config/limits.h"
 #include "log/log.h"
 #include "loop/loop.h"
 
@@ -65,6 +66,9 @@ int http_declare(const char *plugin, void *self, const struct hearth_endpoint *t
 	for (const struct hearth_endpoint *endpoint = table; endpoint->method; endpoint++) {
 		int r = route_add(http_routes(), plugin, self, endpoint, err);
 
+		if (r == 0 && endpoint->limit && !limit_config_find(endpoint->limit))
+			r = hearth_fail(err, -EINVAL, "plugin %s, endpoint %s %s: there is no rate limit %s", plugin,
+					endpoint->method, endpoint->path, endpoint->limit);
 		if (r < 0)
 			return r;
 	}
@@ -140,7 +144,7 @@ int http_listen(const struct listener_settings *settings, struct hearth_error *e
 	struct listener *listener;
 	int r = listener_open(settings, &listener, err);
 
-	if (r == -EAFNOSUPPORT && settings->may_be_missing) {
+	if ((r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL) && settings->may_be_missing) {
 		log_info("http", "%s: this machine has no IPv6", settings->place);
 		hearth_error_clear(err);
 		return 0;

@@ -23,7 +23,8 @@
  * Before the handler runs the host has matched the route, found the caller, applied the rate limit, parsed and checked
  * every field; it has answered M_UNRECOGNIZED, M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_LIMIT_EXCEEDED, M_NOT_JSON,
  * M_BAD_JSON, M_MISSING_PARAM and M_INVALID_PARAM by itself, naming the field. A handler that returns 0 sends what it
- * wrote to req->out (nothing: {}) with req->status; one that returns an error sends err.
+ * wrote to req->out (nothing: {}) with req->status; one that returns an error sends err. A client that leaves cancels GET,
+ * HEAD and long polls; other requests run on, since half of a change helps nobody.
  *
  * 1.0  first version
  */
@@ -64,7 +65,7 @@ enum hearth_access {
 #define HEARTH_ENDPOINT_OPTIONAL_BODY 2u /* an empty body counts as {} (many clients send none) */
 #define HEARTH_ENDPOINT_LOCKED_OK 4u     /* locked, expired and soft-logged-out accounts may call it (logout) */
 #define HEARTH_ENDPOINT_NO_CORS 8u
-#define HEARTH_ENDPOINT_LONG_POLL 16u    /* waits by design: not counted as slow */
+#define HEARTH_ENDPOINT_LONG_POLL 16u    /* waits by design; cancelled as GET and HEAD are when its client leaves */
 
 /* Who calls, as hearth.auth found out. As long as the request. */
 struct hearth_requester {
