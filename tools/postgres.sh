@@ -61,9 +61,20 @@ pg_start() {
 		--options="$options" >/dev/null
 }
 
+# pg_runs DATA: true where its server is alive. A killed one is waited for until its parent has reaped it: PostgreSQL
+# would take it for a running server.
+pg_runs() {
+	local pid tries=100
+	pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) && [ -n "$pid" ] || return 1
+	while grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null && [ $((tries--)) -gt 0 ]; do
+		sleep 0.05
+	done
+	[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]
+}
+
 # pg_stop OWNER DATA [MODE]: ends its sessions and waits for it; quietly nothing where it does not run.
 pg_stop() {
 	local owner=$1 data=$2 mode=${3:-fast}
-	as_owner "$owner" "$(pg_bindir)/pg_ctl" status --pgdata="$data" >/dev/null 2>&1 || return 0
+	pg_runs "$data" || return 0
 	as_owner "$owner" "$(pg_bindir)/pg_ctl" stop --pgdata="$data" --mode="$mode" --wait --silent
 }

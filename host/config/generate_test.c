@@ -28,7 +28,7 @@ static void test_generates_once(void **state)
 	const char *paths[] = { path };
 	static const struct hearth_field KEYS[] = { { .name = "registration_shared_secret" },
 						    { .name = "enable_registration" },
-						    { .name = "form_secret" },
+
 						    HEARTH_FIELDS_END };
 	static const struct hearth_field *const TABLES[] = { KEYS, NULL };
 	static const struct hearth_field *const *const KNOWN[] = { TABLES, NULL };
