@@ -328,7 +328,8 @@ static void send_many(struct hearth_task *task, void *argument)
 	struct senders *senders = argument;
 	struct rooms *r = senders->run.r;
 	struct hearth_error err = { 0 };
-	struct run run = { .r = r, .task = task, .arena = r->tasks->arena(task), .room_id = senders->run.room_id, .err = &err };
+	struct run run = { .r = r, .task = task, .arena = r->tasks->arena(task), .room_id = senders->run.room_id,
+			   .err = &err };
 	const char *id;
 
 	for (int i = 0; i < SENDS; i++)
@@ -389,8 +390,8 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 		int64_t started_ms = r->tasks->monotonic_ms();
 		int rc = STEPS[i].fn(&run);
 
-		printf("rooms_store: %s: %s %s (%lld ms)\n", STEPS[i].name, rc < 0 ? "FAILED" : "ok", rc < 0 ? err->message : "",
-		       (long long)(r->tasks->monotonic_ms() - started_ms));
+		printf("rooms_store: %s: %s %s (%lld ms)\n", STEPS[i].name, rc < 0 ? "FAILED" : "ok",
+		       rc < 0 ? err->message : "", (long long)(r->tasks->monotonic_ms() - started_ms));
 		fflush(stdout);
 		if (rc < 0)
 			return hearth_error_prefix(err, "%s", STEPS[i].name);
