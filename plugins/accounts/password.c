@@ -52,8 +52,8 @@ static void hash_off_loop(void *argument)
 	hashing->failed = 1;
 	if (!data)
 		return;
-	hash = crypt_r(hashing->text, hashing->setting, data);
-	if (hash && hash[0] != '*' && strlen(hash) < sizeof(hashing->result)) {
+	hash = crypt_rn(hashing->text, hashing->setting, data, sizeof(*data));
+	if (hash && strlen(hash) < sizeof(hashing->result)) {
 		memcpy(hashing->result, hash, strlen(hash) + 1);
 		hashing->failed = 0;
 	}

@@ -13,8 +13,9 @@ static int verifies(const char *password, const char *pepper, const char *hash)
 {
 	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
 	struct crypt_data *data = hearth_arena_new_of(arena, struct crypt_data);
+	const char *made = crypt_rn(accounts_password_prepare(arena, password, pepper), hash, data, sizeof(*data));
 
-	return strcmp(crypt_r(accounts_password_prepare(arena, password, pepper), hash, data), hash) == 0;
+	return made && strcmp(made, hash) == 0;
 }
 
 /* Made by Python's bcrypt over NFKC(password) + pepper, which is what Synapse does. */
