@@ -366,7 +366,7 @@ HEARTH_SUSPENDS int db_tx_commit(struct hearth_tx **tx, struct hearth_error *err
 	return finish(tx, &lost, err);
 }
 
-/* Again: whether another attempt makes sense. */
+/* Another attempt makes sense where the transaction itself failed so; fn may have an -EAGAIN of its own. */
 HEARTH_SUSPENDS static int attempt(struct hearth_task *task, uint32_t flags,
 				   int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument,
 					     struct hearth_error *err),
@@ -380,9 +380,11 @@ HEARTH_SUSPENDS static int attempt(struct hearth_task *task, uint32_t flags,
 	if (r < 0)
 		return r;
 	r = fn(tx, task, argument, err);
-	lost = tx->lost;
-	if (r == 0)
-		r = finish(&tx, &lost, err);
+	if (r < 0) {
+		*ret_again = tx->error.code == -EAGAIN || tx->lost;
+		return r;
+	}
+	r = finish(&tx, &lost, err);
 	*ret_again = r == -EAGAIN || (r == -EBUSY && lost);
 	return r;
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <libpq-fe.h>
+
 #include "db_harness.h"
 
 #define DB db_service()
@@ -500,6 +502,59 @@ static void recovers_from_killed_backends(struct hearth_task *task, void *argume
 	CHECK(attempts == 2 && number_of(task, &COUNT) == 1 && db_healthy());
 }
 
+static PGconn *admin;
+
+/* As if the database were down: nobody gets in, and nobody stays. */
+static void set_away(bool away)
+{
+	static const char *const down[] = { "ALTER DATABASE hearth ALLOW_CONNECTIONS false",
+					    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'hearth'" };
+	static const char *const up[] = { "ALTER DATABASE hearth ALLOW_CONNECTIONS true", "SELECT 1" };
+
+	for (int i = 0; i < 2; i++)
+		PQclear(PQexec(admin, away ? down[i] : up[i]));
+}
+
+static void lets_in_later(struct hearth_task *task, void *argument)
+{
+	struct hearth_error err = { 0 };
+
+	(void)argument;
+	CHECK_CODE(task_service()->sleep(task, 700, &err), 0);
+	set_away(false);
+}
+
+static void waits_while_the_database_is_away(struct hearth_task *task, void *argument)
+{
+	char connection[512];
+	struct hearth_error err = { 0 };
+	int64_t began_ms;
+
+	(void)argument;
+	snprintf(connection, sizeof(connection), "%s dbname=postgres", getenv("HEARTH_TEST_PG"));
+	admin = PQconnectdb(connection);
+	CHECK(PQstatus(admin) == CONNECTION_OK);
+	/* Briefly: it shows as latency alone. */
+	set_away(true);
+	harness_spawn(lets_in_later, NULL);
+	CHECK_CODE(task_service()->sleep(task, 50, &err), 0);
+	CHECK(!db_healthy());
+	CHECK(number_of(task, &COUNT) >= 0 && db_healthy());
+	harness_join(task);
+	/* For longer: 503, after a while at once, until it is back. */
+	set_away(true);
+	CHECK_CODE(task_service()->sleep(task, 50, &err), 0);
+	CHECK_CODE(DB->read(task, &COUNT, NULL, NULL, &err), -EBUSY);
+	began_ms = loop_monotonic_ms();
+	CHECK_CODE(DB->write(task, &CLEAR, NULL, NULL, &err), -EBUSY);
+	CHECK(loop_monotonic_ms() - began_ms < 100);
+	set_away(false);
+	for (int i = 0; i < 60 && !db_healthy(); i++)
+		CHECK_CODE(task_service()->sleep(task, 100, &err), 0);
+	CHECK(number_of(task, &COUNT) >= 0);
+	PQfinish(admin);
+}
+
 static void prepares_anew_when_tables_change(struct hearth_task *task, void *argument)
 {
 	struct hearth_error err = { 0 };
@@ -612,6 +667,7 @@ RUNS(pipelines_a_thousand)
 RUNS(serves_more_transactions_than_connections)
 RUNS(survives_cancelled_waiters)
 RUNS(recovers_from_killed_backends)
+RUNS(waits_while_the_database_is_away)
 RUNS(prepares_anew_when_tables_change)
 RUNS(listens_and_listens_again)
 RUNS(moves_in_order)
@@ -646,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_serves_more_transactions_than_connections),
 		cmocka_unit_test(test_survives_cancelled_waiters),
 		cmocka_unit_test(test_recovers_from_killed_backends),
+		cmocka_unit_test(test_waits_while_the_database_is_away),
 		cmocka_unit_test(test_prepares_anew_when_tables_change),
 		cmocka_unit_test(test_listens_and_listens_again),
 		cmocka_unit_test(test_moves_in_order),
