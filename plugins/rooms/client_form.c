@@ -39,7 +39,6 @@ static const char *next_member(const char *at, const char *end, struct member *m
 
 	if (at >= end || *at != '"')
 		return NULL;
-	quote = skip_value(at, end);
 	for (quote = at + 1; quote < end && *quote != '"'; quote++)
 		quote += *quote == '\\';
 	member->key = at + 1;

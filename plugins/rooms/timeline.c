@@ -65,12 +65,10 @@ static bool passes(const struct hearth_timeline_query *query, struct hearth_aren
 					  hearth_json_get(pdu, "content"));
 }
 
-static int take_page(struct rooms *r, struct hearth_task *task, struct progress *p, struct hearth_stored_event *events,
-		     size_t count, struct hearth_error *err)
+/* The page's own bookkeeping; returns how many of its events the filter lets through, at the front. */
+static size_t take_page(struct hearth_arena *arena, struct progress *p, struct hearth_stored_event *events, size_t count)
 {
-	struct hearth_arena *arena = r->tasks->arena(task);
 	size_t passed = 0;
-	int rc = 0;
 
 	if (count < p->fetch)
 		p->exhausted = p->done = true;
@@ -81,14 +79,48 @@ static int take_page(struct rooms *r, struct hearth_task *task, struct progress 
 	for (size_t i = 0; i < count; i++)
 		if (passes(p->query, arena, &events[i]))
 			events[passed++] = events[i];
-	if (p->query->viewer)
-		rc = rooms_filter_visible(r, task, p->query->viewer, events, &passed, err);
-	for (size_t i = 0; rc >= 0 && i < passed && p->kept_count <= p->query->limit; i++)
-		p->kept[p->kept_count++] = events[i];
-	if (p->kept_count > p->query->limit)
-		p->done = true;
 	p->fetch = p->fetch * 4 < FETCH_MAX ? p->fetch * 4 : FETCH_MAX;
-	return rc;
+	return passed;
+}
+
+static bool same_viewer(const struct progress *a, const struct progress *b)
+{
+	const char *left = a->query->viewer, *right = b->query->viewer;
+
+	return left == right || (left && right && strcmp(left, right) == 0);
+}
+
+/* Keeps what the viewers may see of events, which belong to owners: asked at once for all pages of one viewer. */
+static int keep_visible(struct rooms *r, struct hearth_task *task, struct hearth_stored_event *events,
+			struct progress **owners, size_t count, struct hearth_error *err)
+{
+	int64_t *numbers = hearth_arena_array_of(r->tasks->arena(task), int64_t, count);
+
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = events[i].number;
+	for (size_t start = 0, end; start < count; start = end) {
+		size_t visible, taken = 0;
+		int rc = 0;
+
+		for (end = start; end < count && same_viewer(owners[start], owners[end]);)
+			end++;
+		visible = end - start;
+		if (owners[start]->query->viewer)
+			rc = rooms_filter_visible(r, task, owners[start]->query->viewer, events + start, &visible, err);
+		if (rc < 0)
+			return rc;
+		for (size_t i = start; i < end && taken < visible; i++) {
+			struct progress *p = owners[i];
+
+			if (events[start + taken].number != numbers[i])
+				continue;
+			if (p->kept_count <= p->query->limit)
+				p->kept[p->kept_count++] = events[start + taken];
+			p->done = p->done || p->kept_count > p->query->limit;
+			taken++;
+		}
+	}
+	return 0;
 }
 
 /* Asks once for all queries of one kind that are not done. */
@@ -97,11 +129,11 @@ static int run_round(struct rooms *r, struct hearth_task *task, struct progress 
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	int64_t *columns[6], *numbers;
-	struct progress **asked = hearth_arena_array_of(arena, struct progress *, count);
+	struct progress **asked = hearth_arena_array_of(arena, struct progress *, count), **owners;
 	struct hearth_stored_event *events;
 	const struct page_row *found;
 	struct hearth_rows rows;
-	size_t n = 0, at = 0;
+	size_t n = 0, at = 0, kept = 0;
 	int rc;
 
 	for (size_t c = 0; c < HEARTH_COUNT(columns); c++)
@@ -132,14 +164,21 @@ static int run_round(struct rooms *r, struct hearth_task *task, struct progress 
 	for (size_t i = 0; i < rows.count; i++)
 		numbers[i] = found[i].event;
 	rc = rooms_events_by_number(r, task, numbers, rows.count, &events, err);
-	for (size_t q = 0; rc >= 0 && q < n; q++) {
-		size_t start = at;
+	if (rc < 0)
+		return rc;
+	owners = hearth_arena_array_of(arena, struct progress *, rows.count);
+	for (size_t q = 0; q < n; q++) {
+		size_t start = at, passed;
 
 		while (at < rows.count && found[at].query == (int64_t)q + 1)
 			at++;
-		rc = take_page(r, task, asked[q], events + start, at - start, err);
+		passed = take_page(arena, asked[q], events + start, at - start);
+		for (size_t i = 0; i < passed; i++) {
+			events[kept] = events[start + i];
+			owners[kept++] = asked[q];
+		}
 	}
-	return rc;
+	return keep_visible(r, task, events, owners, kept, err);
 }
 
 static bool nothing_there(const struct hearth_timeline_query *query, const struct rooms_facts *facts)
