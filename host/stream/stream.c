@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "loop/loop.h"
+#include "metrics/metrics.h"
 #include "stream/stream_internal.h"
 #include "task/task.h"
 
@@ -33,6 +34,7 @@ static struct {
 	struct hearth_stream_ref **streams;
 	size_t count;
 	struct drawing *drawings; /* under way */
+	struct hearth_metric *positions;
 } state;
 
 /* --- declaring and starting --- */
@@ -55,6 +57,9 @@ int stream_declare(const char *plugin, const struct hearth_stream *stream, void 
 	/* Restarts must not go back: nobody advances a stream more often than once a ms for long. */
 	ref->position.current = stream->memory ? loop_now_ms() : 0;
 	state.streams[state.count++] = ref;
+	if (!state.positions)
+		state.positions = metrics_define("host", HEARTH_GAUGE, "stream_position",
+						 "Everything up to here is finished.", "stream");
 	return 0;
 }
 
@@ -198,6 +203,7 @@ static void end_drawing(void *argument, int committed)
 
 	forget(drawing);
 	position_end(&drawing->stream->position, drawing->draw, committed);
+	metrics_set(state.positions, drawing->stream->declared->name, (double)drawing->stream->position.current);
 }
 
 static struct drawing *begin_drawing(struct hearth_tx *tx, struct hearth_stream_ref *stream)
