@@ -11,7 +11,7 @@ static const char *const VERSIONS[] = {
 	"v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 };
 /* Of what this plugin serves; others add theirs through versions.extend. */
-static const char *const FEATURES[] = { "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable", "org.matrix.msc3882.stable" };
+static const char *const FEATURES[] = { "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable" };
 
 HEARTH_SUSPENDS static int extend(struct accounts *accounts, struct hearth_task *task, const char *hook,
 				  struct hearth_request *req,

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The accounts and admin plugins over HTTP."""
-import subprocess
 import sys
 import time
 import traceback
@@ -288,15 +287,26 @@ def test_last_seen_survives_a_stop(s):
     equal(good(s.client("GET", f"/devices/{device}", token=token))["last_seen_ip"], "127.0.0.1")
 
 
-def sql(s, statement):
-    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", s.postgres, "-c", statement], check=True)
-
-
 def test_registration_tokens():
     with hearth.server(plugins=["accounts", "admin"], enable_registration=True, registration_requires_token=True,
                        rc_registration={"per_second": 1000, "burst_count": 1000}) as s:
-        sql(s, "INSERT INTO account_registration_tokens (token, uses_allowed, expires_ms) VALUES"
-               " ('once', 1, NULL), ('old', NULL, 1), ('page', NULL, NULL)")
+        _, boss, _ = s.register("boss", admin=True)
+        _, user, _ = s.register("user")
+        base = "/_synapse/admin/v1/registration_tokens"
+        refused(s.request("POST", base + "/new", {}, user), 403, "M_FORBIDDEN")
+        made = good(s.request("POST", base + "/new", {"token": "once", "uses_allowed": 1}, boss))
+        equal(made, {"token": "once", "uses_allowed": 1, "pending": 0, "completed": 0, "expiry_time": None})
+        refused(s.request("POST", base + "/new", {"token": "once"}, boss), 400, "M_INVALID_PARAM")
+        refused(s.request("POST", base + "/new", {"expiry_time": 1}, boss), 400, "M_INVALID_PARAM")
+        equal(len(good(s.request("POST", base + "/new", {"length": 20}, boss))["token"]), 20)
+        good(s.request("POST", base + "/new", {"token": "page"}, boss))
+        good(s.request("POST", base + "/new", {"token": "old", "uses_allowed": 5}, boss))
+        equal(good(s.request("PUT", base + "/old", {"uses_allowed": 0}, boss))["uses_allowed"], 0)
+        equal([t["token"] for t in good(s.request("GET", base + "?valid=false", token=boss))["registration_tokens"]], ["old"])
+        equal(len(good(s.request("GET", base, token=boss))["registration_tokens"]), 4)
+        good(s.request("POST", base + "/new", {"token": "gone"}, boss))
+        good(s.request("DELETE", base + "/gone", token=boss))
+        refused(s.request("GET", base + "/gone", token=boss), 404, "M_NOT_FOUND")
         path = "/register/m.login.registration_token/validity"
         valid = [good(s.request("GET", f"/_matrix/client/v1{path}?token={token}"))["valid"] for token in ("once", "old", "none")]
         equal(valid, [True, False, False])
@@ -311,7 +321,10 @@ def test_registration_tokens():
         late = {"type": "m.login.registration_token", "session": second, "token": "once"}
         refused(s.client("POST", "/register", {**body, "username": "two", "auth": late}), 401, "M_UNAUTHORIZED")
         dummy = {"type": "m.login.dummy", "session": asked["session"]}
+        equal(good(s.request("GET", base + "/once", token=boss))["pending"], 1)
         equal(good(s.client("POST", "/register", {**body, "auth": dummy}))["user_id"], "@tok:example.com")
+        found = good(s.request("GET", base + "/once", token=boss))
+        equal((found["pending"], found["completed"]), (0, 1))
         page = "/_matrix/client/v3/auth/m.login.registration_token/fallback/web?session=" + second
         assert b"<form" in s.request("GET", page, parse=False)[1]
         form = {"Content-Type": "application/x-www-form-urlencoded"}
