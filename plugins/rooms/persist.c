@@ -87,8 +87,14 @@ static void drop_rooms(struct rooms_group_work *work)
 	}
 }
 
-static void keep_rooms(struct rooms_group_work *work)
+void rooms_group_ended(void *argument, int committed)
 {
+	struct rooms_group_work *work = argument;
+
+	if (!committed) {
+		drop_rooms(work);
+		return;
+	}
 	for (size_t i = 0; i < work->new_room_count; i++)
 		rooms_lru_put(work->r->room_cache, NULL, &work->new_rooms[i]->node);
 	for (size_t i = 0; i < work->made_count; i++)
@@ -130,14 +136,11 @@ static int attempt(struct rooms_group_work *work, struct hearth_error *err)
 		struct hearth_error lookup = { 0 };
 
 		if (stored_after_all(work, &lookup) > 0) {
-			drop_rooms(work);
 			hearth_error_clear(err);
-			return 0;
+			rc = 0;
 		}
 	}
-	if (rc >= 0)
-		keep_rooms(work);
-	else
+	if (rc < 0)
 		drop_rooms(work);
 	return rc < 0 ? rc : 0;
 }

@@ -74,7 +74,11 @@ int rooms_create_events(struct rooms_group_work *work, struct hearth_error *err)
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_write_group(struct rooms_group_work *work, struct hearth_error *err);
 
-/* persist.c */
+/*
+ * persist.c: brings the room cache up to date as the transaction ends (argument: struct rooms_group_work). Before anybody
+ * hears of the new position: a reader that trusted an old last_ordering would skip the events for ever.
+ */
+void rooms_group_ended(void *argument, int committed);
 void rooms_lanes_new(struct rooms *r);
 void rooms_lanes_free(struct rooms *r);
 

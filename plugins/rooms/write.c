@@ -460,8 +460,10 @@ int rooms_write_group(struct rooms_group_work *work, struct hearth_error *err)
 
 	gather_news(work, &news);
 	rc = work->r->db->begin(work->task, HEARTH_TX_WRITE, &open.tx, err);
-	if (rc >= 0)
-		rc = work->r->streams->next(open.tx, work->r->events_stream, work->made_count, &news, &first, err);
+	if (rc < 0)
+		return rc;
+	work->r->db->on_end(open.tx, rooms_group_ended, work);
+	rc = work->r->streams->next(open.tx, work->r->events_stream, work->made_count, &news, &first, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < work->made_count; i++)
