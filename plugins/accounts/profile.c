@@ -184,6 +184,7 @@ static size_t characters(const char *text)
 static int check_value(const char *field, const struct hearth_json *value, struct hearth_error *err)
 {
 	const char *text = hearth_json_string(value, NULL);
+	size_t length;
 
 	if (!value)
 		return hearth_refuse(err, 400, "M_MISSING_PARAM", "Missing params: %s", field);
@@ -192,8 +193,9 @@ static int check_value(const char *field, const struct hearth_json *value, struc
 									      "m.tz must be a string");
 	if (hearth_json_type(value) == HEARTH_JSON_NULL)
 		return 0;
-	if (!text)
-		return hearth_refuse(err, 400, "M_INVALID_PARAM", "%s must be a string", field);
+	hearth_json_string(value, &length);
+	if (!text || strlen(text) != length)
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "%s must be a string without NUL", field);
 	if (field[0] == 'd' && (strlen(text) > DISPLAYNAME_MAX || characters(text) > 256))
 		return hearth_refuse(err, 400, "M_INVALID_PARAM", "A display name has at most 256 characters");
 	if (field[0] == 'a' && strlen(text) > AVATAR_MAX)

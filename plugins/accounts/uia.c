@@ -303,9 +303,11 @@ HEARTH_SUSPENDS static int stage_password(struct run *run, const char **ret_resu
 		"password");
 	const char *user_id;
 	struct accounts_row row;
+	size_t length;
 	int r;
 
-	if (!password || (identifier && (!type || strcmp(type, "m.id.user") != 0)))
+	hearth_json_string(hearth_json_get(run->auth, "password"), &length);
+	if (!password || strlen(password) != length || (identifier && (!type || strcmp(type, "m.id.user") != 0)))
 		return hearth_refuse(err, 400, "M_MISSING_PARAM",
 				     "The password stage needs an m.id.user identifier and a password");
 	if (!user)

@@ -149,6 +149,8 @@ def test_uia_is_bound(s):
     changed = {"devices": ["B"], "auth": password_auth(session, user)}
     refused(s.client("POST", "/delete_devices", changed, token), 403, "M_FORBIDDEN")
     s.restart()
+    nul = {"devices": ["A"], "auth": password_auth(session, user, PASSWORD + "\0more")}
+    refused(s.client("POST", "/delete_devices", nul, token), 401, "M_MISSING_PARAM")
     stolen = {"devices": ["A"], "auth": password_auth(session, other)}
     refused(s.client("POST", "/delete_devices", stolen, token), 401, "M_FORBIDDEN")
     good(s.client("POST", "/delete_devices", {"devices": ["A"], "auth": password_auth(session, user)}, token))
@@ -191,6 +193,7 @@ def test_profile(s):
     refused(s.client("GET", f"/profile/{user}/m.tz"), 404, "M_NOT_FOUND")
     refused(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "x"}, other_token), 403, "M_FORBIDDEN")
     refused(s.client("PUT", f"/profile/{user}/displayname", {"displayname": 1}, token), 400, "M_INVALID_PARAM")
+    refused(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "a\0b"}, token), 400, "M_INVALID_PARAM")
     refused(s.client("PUT", f"/profile/{user}/displayname", {}, token), 400, "M_MISSING_PARAM")
     refused(s.client("PUT", f"/profile/{user}/Bad", {"Bad": 1}, token), 400, "M_INVALID_PARAM")
     long = "a." + "b" * 300
