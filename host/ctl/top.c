@@ -86,7 +86,7 @@ static void show_part(const struct look *now, const struct look *before, const c
 	qsort(rows, count, sizeof(*rows), by_rate);
 	printf("%-84s %14s %10s\n", title, "value", "change/s");
 	for (size_t i = 0; i < count && i < SHOWN_MAX; i++)
-		printf("  %-82.82s %14.6g %10.4g\n", rows[i].name + strlen(prefix), rows[i].value, rows[i].rate);
+		printf("  %-82.82s %14.6g %10.4g\n", rows[i].name + strlen("hearth_"), rows[i].value, rows[i].rate);
 }
 
 static void show(const struct look *now, const struct look *before)
