@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The descriptor and lifecycle of the rooms plugin. */
+#include "api.h"
 #include "persist.h"
 
 #include <errno.h>
@@ -34,11 +35,22 @@ static const struct hearth_stream BACKFILL = {
 };
 static const struct hearth_stream *const STREAMS[] = { &EVENTS, &BACKFILL, NULL };
 static const struct hearth_hook_point HOOK_POINTS[] = {
+	{ HEARTH_HOOK_ROOM_MAY_CREATE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks for a new room" },
+	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks to join" },
+	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user invites another one" },
 	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
 	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },
 	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, "Stores more in the same transaction" },
 	{ HEARTH_HOOK_EVENT_ON_PERSISTED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "After an event is on disk" },
 	{ .id = NULL }
+};
+
+static const struct hearth_field CONFIG[] = {
+	HEARTH_CONFIG(struct rooms, default_version, "default_room_version", .fallback = "11"), HEARTH_FIELDS_END
+};
+static const struct hearth_field *const CONFIGS[] = { CONFIG, NULL };
+static const struct hearth_endpoint *const ENDPOINTS[] = {
+	CREATE_ENDPOINTS, MEMBERSHIP_ENDPOINTS, SEND_ENDPOINTS, STATE_ENDPOINTS, HISTORY_ENDPOINTS, NULL
 };
 
 static void define_metrics(struct rooms *r)
@@ -56,8 +68,14 @@ static void define_metrics(struct rooms *r)
 static int load(const struct hearth_host *host, void **ret_self, struct hearth_error *err)
 {
 	struct rooms *r = calloc(1, sizeof(*r));
+	int rc;
 
 	hearth_assert(r);
+	rc = host->config(host, CONFIG, r, err);
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
 	r->host = host;
 	r->db = hearth_db(host);
 	r->tasks = hearth_tasks(host);
@@ -105,5 +123,6 @@ static void stop(void *self)
 
 HEARTH_PLUGIN(rooms, .version = "1.0.0", .license = "Apache-2.0",
 	      .summary = "The event store, room state, and sending events", .needs = NEEDS, .offers = OFFERS,
+	      .endpoints = ENDPOINTS, .config = CONFIGS,
 	      .streams = STREAMS, .hook_points = HOOK_POINTS, .migrations = rooms_migrations, .load = load, .start = start,
 	      .stop = stop);

@@ -48,6 +48,7 @@ struct rooms {
 	const struct hearth_accounts   *accounts; /* NULL: not here, and nobody ignores anybody */
 	const struct hearth_stream_ref *events_stream, *backfill_stream;
 	const char                     *server_name;
+	const char                     *default_version; /* default_room_version */
 	uint64_t                        hash_key[2]; /* of rooms_secret */
 	int64_t                         number_next, number_end; /* the rest of a block of rooms_number_seq */
 	struct rooms_lru               *room_cache;  /* struct rooms_room by room id */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugins/rooms/api.h - what the endpoint files (api_*.c) share. They call the store; the store calls none of them.
+ */
+#ifndef ROOMS_API_H
+#define ROOMS_API_H
+
+#include "rooms.h"
+
+#define ROOMS_ROOM_ID(struct_) HEARTH_PATH(struct_, room_id, "roomId", .format = HEARTH_ROOM_ID)
+
+extern const struct hearth_endpoint CREATE_ENDPOINTS[], MEMBERSHIP_ENDPOINTS[], SEND_ENDPOINTS[], STATE_ENDPOINTS[],
+	HISTORY_ENDPOINTS[];
+
+/* {"membership": membership} with the user's display name and avatar (NULL user_id: without), and a reason. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_member_content(struct rooms *r, struct hearth_task *task, const char *user_id, const char *membership,
+		       const char *reason, struct hearth_json **ret_content, struct hearth_error *err);
+
+/* {"event_id": event_id} */
+void api_write_event_id(struct hearth_request *req, const char *event_id);
+
+/*
+ * A point in a room's history (see struct hearth_timeline_query): "t<depth>-<ordering>" or a sync token. Of a sync token
+ * ret_by_depth is false. -EINVAL with M_INVALID_PARAM.
+ */
+HEARTH_MUST_CHECK
+int api_read_point(const char *text, int64_t *ret_ordering, int64_t *ret_depth, bool *ret_by_depth,
+		   struct hearth_error *err);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /createRoom: a room's first events, stored in one transaction (spec client-server, "Creation"). */
+#include "api.h"
+
+#include <string.h>
+
+#include <hearth/matrix/id.h>
+
+#define FIRST_EVENTS_MAX 1000
+
+struct create_args {
+	const char               *visibility, *alias_name, *name, *topic, *room_version, *preset;
+	struct hearth_texts       invite;
+	const struct hearth_json *invite_3pid, *creation_content, *initial_state, *power_override;
+	bool                      is_direct;
+};
+
+static const struct hearth_field CREATE_ARGS[] = {
+	HEARTH_BODY(struct create_args, visibility, "visibility", .choices = "public|private", .fallback = "private"),
+	HEARTH_BODY(struct create_args, alias_name, "room_alias_name", .max = 200),
+	HEARTH_BODY(struct create_args, name, "name"),
+	HEARTH_BODY(struct create_args, topic, "topic"),
+	HEARTH_BODY(struct create_args, room_version, "room_version", .max = 32),
+	HEARTH_BODY(struct create_args, preset, "preset", .choices = "private_chat|public_chat|trusted_private_chat"),
+	HEARTH_BODY(struct create_args, invite, "invite", .max = 500),
+	HEARTH_BODY(struct create_args, invite_3pid, "invite_3pid", .shape = HEARTH_AN_ARRAY),
+	HEARTH_BODY(struct create_args, creation_content, "creation_content", .shape = HEARTH_AN_OBJECT),
+	HEARTH_BODY(struct create_args, initial_state, "initial_state", .shape = HEARTH_AN_ARRAY),
+	HEARTH_BODY(struct create_args, power_override, "power_level_content_override", .shape = HEARTH_AN_OBJECT),
+	HEARTH_BODY(struct create_args, is_direct, "is_direct"),
+	HEARTH_FIELDS_END
+};
+
+/* A room under construction. */
+struct creation {
+	struct rooms                     *r;
+	struct hearth_task               *task;
+	struct hearth_arena              *arena;
+	const struct create_args         *args;
+	const char                       *creator, *preset, *alias;
+	const struct hearth_room_version *version;
+	struct hearth_draft               drafts[FIRST_EVENTS_MAX + 16];
+	size_t                            count;
+};
+
+static void add(struct creation *c, const char *type, const char *state_key, const struct hearth_json *content)
+{
+	/* A later event of the same kind (from initial_state) takes the earlier one's place. */
+	for (size_t i = 1; i < c->count; i++)
+		if (!strcmp(c->drafts[i].type, type) && !strcmp(c->drafts[i].state_key, state_key)) {
+			c->drafts[i].content = content;
+			return;
+		}
+	c->drafts[c->count++] = (struct hearth_draft){ .size = sizeof(struct hearth_draft), .sender = c->creator, .type = type,
+						       .state_key = state_key, .content = content };
+}
+
+static void add_one(struct creation *c, const char *type, const char *key, const char *value)
+{
+	struct hearth_json *content = hearth_json_object_new(c->arena);
+
+	hearth_json_set_string(content, key, value);
+	add(c, type, "", content);
+}
+
+static bool is_preset(const struct creation *c, const char *preset)
+{
+	return !strcmp(c->preset, preset);
+}
+
+/* Version 12: in a trusted private chat the invited are creators, too. */
+static void add_create(struct creation *c)
+{
+	struct hearth_json *content = hearth_json_object_copy(c->arena, c->args->creation_content);
+
+	if (c->version->creator_power && is_preset(c, "trusted_private_chat") && c->args->invite.count) {
+		const struct hearth_json *named = hearth_json_get_array(content, "additional_creators");
+		struct hearth_json *creators = hearth_json_array_new(c->arena);
+
+		for (size_t i = 0; i < hearth_json_size(named); i++)
+			hearth_json_append(creators, hearth_json_at(named, i));
+		for (size_t i = 0; i < c->args->invite.count; i++)
+			hearth_json_append(creators, hearth_json_string_new(c->arena, c->args->invite.items[i]));
+		hearth_json_set(content, "additional_creators", creators);
+	}
+	hearth_json_remove(content, "room_version");
+	hearth_json_remove(content, "creator");
+	add(c, "m.room.create", "", content);
+}
+
+HEARTH_SUSPENDS static int add_creators_join(struct creation *c, struct hearth_error *err)
+{
+	struct hearth_json *content;
+	int rc = api_member_content(c->r, c->task, c->creator, "join", NULL, &content, err);
+
+	if (rc >= 0)
+		add(c, "m.room.member", c->creator, content);
+	return rc;
+}
+
+static const struct {
+	const char *type;
+	int64_t     level, level_v12;
+} EVENT_LEVELS[] = {
+	{ "m.room.name", 50, 50 }, { "m.room.avatar", 50, 50 }, { "m.room.canonical_alias", 50, 50 },
+	{ "m.room.power_levels", 100, 100 }, { "m.room.history_visibility", 100, 100 }, { "m.room.tombstone", 100, 150 },
+	{ "m.room.server_acl", 100, 100 }, { "m.room.encryption", 100, 100 },
+};
+
+static const struct {
+	const char *key;
+	int64_t     level;
+} LEVELS[] = {
+	{ "users_default", 0 }, { "events_default", 0 }, { "state_default", 50 }, { "ban", 50 }, { "kick", 50 },
+	{ "redact", 50 }, { "historical", 100 },
+};
+
+static void add_power_levels(struct creation *c)
+{
+	struct hearth_json *content = hearth_json_object_new(c->arena), *users = hearth_json_object_new(c->arena);
+	struct hearth_json *events = hearth_json_object_new(c->arena);
+
+	if (!c->version->creator_power) {
+		hearth_json_set_int(users, c->creator, 100);
+		for (size_t i = 0; is_preset(c, "trusted_private_chat") && i < c->args->invite.count; i++)
+			hearth_json_set_int(users, c->args->invite.items[i], 100);
+	}
+	for (size_t i = 0; i < HEARTH_COUNT(EVENT_LEVELS); i++)
+		hearth_json_set_int(events, EVENT_LEVELS[i].type,
+				    c->version->creator_power ? EVENT_LEVELS[i].level_v12 : EVENT_LEVELS[i].level);
+	hearth_json_set(content, "users", users);
+	hearth_json_set(content, "events", events);
+	for (size_t i = 0; i < HEARTH_COUNT(LEVELS); i++)
+		hearth_json_set_int(content, LEVELS[i].key, LEVELS[i].level);
+	hearth_json_set_int(content, "invite", is_preset(c, "public_chat") ? 50 : 0);
+	for (size_t i = 0; i < hearth_json_size(c->args->power_override); i++)
+		hearth_json_set(content, hearth_json_key_at(c->args->power_override, i),
+				hearth_json_at(c->args->power_override, i));
+	add(c, "m.room.power_levels", "", content);
+}
+
+static void add_preset(struct creation *c)
+{
+	bool public = is_preset(c, "public_chat");
+
+	add_one(c, "m.room.join_rules", "join_rule", public ? "public" : "invite");
+	add_one(c, "m.room.history_visibility", "history_visibility", "shared");
+	add_one(c, "m.room.guest_access", "guest_access", public ? "forbidden" : "can_join");
+}
+
+static int add_initial_state(struct creation *c, struct hearth_error *err)
+{
+	const struct hearth_json *list = c->args->initial_state;
+
+	if (hearth_json_size(list) > FIRST_EVENTS_MAX / 2)
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "initial_state: at most %d events", FIRST_EVENTS_MAX / 2);
+	for (size_t i = 0; i < hearth_json_size(list); i++) {
+		const struct hearth_json *event = hearth_json_at(list, i), *content = hearth_json_get_object(event, "content");
+		const char *type = hearth_json_get_string(event, "type");
+		const char *state_key = hearth_json_get_string(event, "state_key");
+
+		if (!type || !content)
+			return hearth_refuse(err, 400, "M_BAD_JSON", "initial_state[%zu]: expected type and content", i);
+		if (!strcmp(type, "m.room.create") || !strcmp(type, "m.room.member"))
+			return hearth_refuse(err, 400, "M_INVALID_PARAM", "initial_state[%zu]: %s has a field of its own", i, type);
+		add(c, type, state_key ? state_key : "", content);
+	}
+	return 0;
+}
+
+HEARTH_SUSPENDS static int add_invites(struct creation *c, struct hearth_error *err)
+{
+	for (size_t i = 0; i < c->args->invite.count; i++) {
+		const char *invitee = c->args->invite.items[i];
+		struct hearth_json *content;
+		int rc;
+
+		if (!hearth_id_is_user(invitee))
+			return hearth_refuse(err, 400, "M_INVALID_PARAM", "invite[%zu]: no user id", i);
+		if (!hearth_id_is_local(invitee, c->r->server_name))
+			return hearth_refuse(err, 403, "M_FORBIDDEN", "invite[%zu]: users of other servers cannot be reached yet", i);
+		rc = api_member_content(c->r, c->task, invitee, "invite", NULL, &content, err);
+		if (rc < 0)
+			return rc;
+		if (c->args->is_direct)
+			hearth_json_set_bool(content, "is_direct", 1);
+		if (strcmp(invitee, c->creator))
+			add(c, "m.room.member", invitee, content);
+	}
+	return 0;
+}
+
+/* An alias is a local one: '#' name ':' this server. */
+static int read_alias(struct creation *c, struct hearth_error *err)
+{
+	if (!c->args->alias_name)
+		return 0;
+	c->alias = hearth_arena_printf(c->arena, "#%s:%s", c->args->alias_name, c->r->server_name);
+	if (strchr(c->args->alias_name, ':') || !hearth_id_is_alias(c->alias))
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "room_alias_name: no localpart of an alias");
+	return 0;
+}
+
+static int read_version(struct creation *c, struct hearth_error *err)
+{
+	const char *name = c->args->room_version ? c->args->room_version : c->r->default_version;
+
+	c->version = hearth_room_version(name);
+	if (!c->version)
+		return hearth_refuse(err, 400, "M_UNSUPPORTED_ROOM_VERSION", "room_version: there is no version '%.32s' here", name);
+	return 0;
+}
+
+HEARTH_SUSPENDS static int fill(struct creation *c, struct hearth_error *err)
+{
+	int rc;
+
+	add_create(c);
+	rc = add_creators_join(c, err);
+	if (rc < 0)
+		return rc;
+	add_power_levels(c);
+	if (c->alias)
+		add_one(c, "m.room.canonical_alias", "alias", c->alias);
+	add_preset(c);
+	rc = add_initial_state(c, err);
+	if (rc < 0)
+		return rc;
+	if (c->args->name)
+		add_one(c, "m.room.name", "name", c->args->name);
+	if (c->args->topic)
+		add_one(c, "m.room.topic", "topic", c->args->topic);
+	return add_invites(c, err);
+}
+
+HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request *req, struct hearth_error *err)
+{
+	struct rooms *r = c->r;
+	struct hearth_hook_room subject = { .user_id = c->creator, .config = req->body };
+	int rc = 0;
+
+	if (hearth_json_size(c->args->invite_3pid))
+		return hearth_refuse(err, 403, "M_FORBIDDEN", "invite_3pid: this server has no identity server to ask");
+	if (r->hooks->present(r->host, HEARTH_HOOK_ROOM_MAY_CREATE))
+		rc = r->hooks->run(r->host, c->task, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
+	if (rc >= 0)
+		rc = read_version(c, err);
+	return rc < 0 ? rc : read_alias(c, err);
+}
+
+HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
+				       struct hearth_error *err)
+{
+	const struct create_args *args = fields;
+	struct creation *c = hearth_arena_new_of(req->arena, struct creation);
+	struct rooms_batch batch;
+	const char *const *event_ids;
+	const char *room_id;
+	int rc;
+
+	*c = (struct creation){ .r = self, .task = task, .arena = req->arena, .args = args, .creator = req->user->user_id };
+	c->preset = args->preset ? args->preset : !strcmp(args->visibility, "public") ? "public_chat" : "private_chat";
+	rc = check(c, req, err);
+	if (rc >= 0)
+		rc = fill(c, err);
+	if (rc < 0)
+		return rc;
+	batch = (struct rooms_batch){ .drafts = c->drafts, .count = c->count, .create_version = c->version,
+				      .published = !strcmp(args->visibility, "public"), .alias = c->alias };
+	rc = rooms_send_batch(self, task, &batch, &room_id, &event_ids, err);
+	if (rc < 0)
+		return rc;
+	hearth_write_object(req->out, NULL);
+	hearth_write_string(req->out, "room_id", room_id);
+	hearth_write_end(req->out);
+	return 0;
+}
+
+const struct hearth_endpoint CREATE_ENDPOINTS[] = {
+	{ .method = "POST", .path = "/_matrix/client/v3/createRoom", .also = "api/v1 r0 unstable", .access = HEARTH_ACCESS_USER,
+	  .flags = HEARTH_ENDPOINT_OPTIONAL_BODY, .limit = "rc_room_creation", .fields = CREATE_ARGS,
+	  .args_size = sizeof(struct create_args), .handler = post_create },
+	HEARTH_ENDPOINTS_END
+};

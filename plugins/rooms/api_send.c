@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sending: messages, state, redactions (spec client-server, "Sending events to a room" and "Redactions"). */
+#include "api.h"
+
+#include <string.h>
+
+struct send_args {
+	const char               *room_id, *type, *state_key, *txn_id, *event_id, *reason;
+	int64_t                   ts;
+	const struct hearth_json *body;
+};
+
+#define TYPE HEARTH_PATH(struct send_args, type, "eventType", .min = 1, .max = 255)
+#define TXN_ID HEARTH_PATH(struct send_args, txn_id, "txnId", .max = 512)
+#define BODY HEARTH_WHOLE_BODY(struct send_args, body)
+
+static const struct hearth_field SEND_ARGS[] = { ROOMS_ROOM_ID(struct send_args), TYPE, TXN_ID, BODY, HEARTH_FIELDS_END };
+static const struct hearth_field STATE_ARGS[] = { ROOMS_ROOM_ID(struct send_args), TYPE, BODY, HEARTH_FIELDS_END };
+static const struct hearth_field STATE_KEY_ARGS[] = {
+	ROOMS_ROOM_ID(struct send_args), TYPE, HEARTH_PATH(struct send_args, state_key, "stateKey", .max = 255), BODY,
+	HEARTH_FIELDS_END
+};
+static const struct hearth_field REDACT_ARGS[] = {
+	ROOMS_ROOM_ID(struct send_args), HEARTH_PATH(struct send_args, event_id, "eventId", .format = HEARTH_EVENT_ID), TXN_ID,
+	HEARTH_BODY(struct send_args, reason, "reason"), HEARTH_FIELDS_END
+};
+
+void api_write_event_id(struct hearth_request *req, const char *event_id)
+{
+	hearth_write_object(req->out, NULL);
+	hearth_write_string(req->out, "event_id", event_id);
+	hearth_write_end(req->out);
+}
+
+static struct hearth_draft draft_of(const struct hearth_request *req, const struct send_args *args)
+{
+	return (struct hearth_draft){ .size = sizeof(struct hearth_draft), .room_id = args->room_id,
+				      .sender = req->user->user_id, .type = args->type, .content = args->body,
+				      .txn_id = args->txn_id, .device_id = req->user->device_id };
+}
+
+HEARTH_SUSPENDS static int send_draft(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
+				      const struct hearth_draft *draft, struct hearth_error *err)
+{
+	const char *event_id;
+	int rc = rooms_send(r, task, draft, &event_id, err);
+
+	if (rc >= 0)
+		api_write_event_id(req, event_id);
+	return rc;
+}
+
+HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
+				       struct hearth_error *err)
+{
+	struct hearth_draft draft = draft_of(req, fields);
+
+	/* A redaction that is sent as a message names its event in the content (version 11) or at the top (before). */
+	if (!strcmp(draft.type, "m.room.redaction"))
+		draft.redacts = hearth_json_get_string(draft.content, "redacts");
+	return send_draft(self, task, req, &draft, err);
+}
+
+HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
+				     struct hearth_error *err)
+{
+	const struct send_args *args = fields;
+	struct hearth_draft draft = draft_of(req, args);
+
+	draft.state_key = args->state_key ? args->state_key : "";
+	draft.unless_same = 1;
+	return send_draft(self, task, req, &draft, err);
+}
+
+HEARTH_SUSPENDS static int put_redaction(void *self, struct hearth_task *task, struct hearth_request *req,
+					 const void *fields, struct hearth_error *err)
+{
+	const struct send_args *args = fields;
+	struct hearth_json *content = hearth_json_object_new(req->arena);
+	struct hearth_draft draft = draft_of(req, args);
+
+	if (args->reason)
+		hearth_json_set_string(content, "reason", args->reason);
+	draft.type = "m.room.redaction";
+	draft.content = content;
+	draft.redacts = args->event_id;
+	return send_draft(self, task, req, &draft, err);
+}
+
+#define SEND(suffix_, fields_, handler_)                                                                            \
+	{ .method = "PUT", .path = "/_matrix/client/v3/rooms/{roomId}/" suffix_, .also = "api/v1 r0 unstable",      \
+	  .access = HEARTH_ACCESS_GUEST, .limit = "rc_message", .fields = fields_,                                  \
+	  .args_size = sizeof(struct send_args), .handler = handler_ }
+
+const struct hearth_endpoint SEND_ENDPOINTS[] = {
+	SEND("send/{eventType}/{txnId}", SEND_ARGS, put_message),
+	SEND("state/{eventType}", STATE_ARGS, put_state),
+	SEND("state/{eventType}/{stateKey}", STATE_KEY_ARGS, put_state),
+	SEND("redact/{eventId}/{txnId}", REDACT_ARGS, put_redaction),
+	HEARTH_ENDPOINTS_END
+};
