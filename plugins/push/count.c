@@ -253,7 +253,7 @@ static void on_end(void *argument, int committed)
 {
 	struct push *push = argument;
 
-	if (committed)
+	if (committed > 0)
 		return;
 	push_cache_free(push->cache);
 	push->cache = push_cache_new();

@@ -39,7 +39,7 @@ struct creation {
 	const struct create_args         *args;
 	const char                       *creator, *preset, *alias;
 	const struct hearth_room_version *version;
-	struct hearth_draft               drafts[FIRST_EVENTS_MAX + 16];
+	struct hearth_draft              *drafts; /* FIRST_EVENTS_MAX at most */
 	size_t                            count;
 };
 
@@ -162,7 +162,8 @@ static int add_initial_state(struct creation *c, struct hearth_error *err)
 		if (!type || !content)
 			return hearth_refuse(err, 400, "M_BAD_JSON", "initial_state[%zu]: expected type and content", i);
 		if (!strcmp(type, "m.room.create") || !strcmp(type, "m.room.member"))
-			return hearth_refuse(err, 400, "M_INVALID_PARAM", "initial_state[%zu]: %s has a field of its own", i, type);
+			return hearth_refuse(err, 400, "M_INVALID_PARAM",
+					"initial_state[%zu]: %s has a field of its own", i, type);
 		add(c, type, state_key ? state_key : "", content);
 	}
 	return 0;
@@ -178,7 +179,8 @@ HEARTH_SUSPENDS static int add_invites(struct creation *c, struct hearth_error *
 		if (!hearth_id_is_user(invitee))
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "invite[%zu]: no user id", i);
 		if (!hearth_id_is_local(invitee, c->r->server_name))
-			return hearth_refuse(err, 403, "M_FORBIDDEN", "invite[%zu]: users of other servers cannot be reached yet", i);
+			return hearth_refuse(err, 403, "M_FORBIDDEN",
+					"invite[%zu]: users of other servers cannot be reached yet", i);
 		rc = api_member_content(c->r, c->task, invitee, "invite", NULL, &content, err);
 		if (rc < 0)
 			return rc;
@@ -207,7 +209,8 @@ static int read_version(struct creation *c, struct hearth_error *err)
 
 	c->version = hearth_room_version(name);
 	if (!c->version)
-		return hearth_refuse(err, 400, "M_UNSUPPORTED_ROOM_VERSION", "room_version: there is no version '%.32s' here", name);
+		return hearth_refuse(err, 400, "M_UNSUPPORTED_ROOM_VERSION",
+				"room_version: there is no version '%.32s' here", name);
 	return 0;
 }
 
@@ -259,6 +262,7 @@ HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, str
 	int rc;
 
 	*c = (struct creation){ .r = self, .task = task, .arena = req->arena, .args = args, .creator = req->user->user_id };
+	c->drafts = hearth_arena_array_of(req->arena, struct hearth_draft, FIRST_EVENTS_MAX + 16);
 	c->preset = args->preset ? args->preset : !strcmp(args->visibility, "public") ? "public_chat" : "private_chat";
 	rc = check(c, req, err);
 	if (rc >= 0)

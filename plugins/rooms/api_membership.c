@@ -169,7 +169,8 @@ HEARTH_SUSPENDS static int put_out(struct rooms *r, struct hearth_task *task, st
 	if (rc < 0)
 		return rc;
 	if (unban ? strcmp(now, "ban") : !strcmp(now, "leave") || !strcmp(now, "ban"))
-		return hearth_refuse(err, 403, "M_FORBIDDEN", "%.80s is not %s", args->user_id, unban ? "banned" : "in the room");
+		return hearth_refuse(err, 403, "M_FORBIDDEN", "%.80s is not %s", args->user_id,
+				unban ? "banned" : "in the room");
 	return change(r, task, req, args->room_id, args->user_id, "leave", false, args, err);
 }
 

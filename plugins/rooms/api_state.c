@@ -114,7 +114,8 @@ HEARTH_SUSPENDS static int get_members(void *self, struct hearth_task *task, str
 		const struct hearth_json *pdu;
 		const char *membership;
 
-		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length, HEARTH_JSON_BIG_INTS, &pdu,
+		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length,
+				HEARTH_JSON_BIG_INTS, &pdu,
 				       err);
 		if (rc < 0)
 			return rc;
@@ -157,7 +158,8 @@ HEARTH_SUSPENDS static int get_joined_members(void *self, struct hearth_task *ta
 		const struct hearth_json *pdu, *content;
 		const char *membership;
 
-		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length, HEARTH_JSON_BIG_INTS, &pdu,
+		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length,
+				HEARTH_JSON_BIG_INTS, &pdu,
 				       err);
 		if (rc < 0)
 			return rc;
