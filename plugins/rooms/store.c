@@ -54,6 +54,7 @@ static int redact(struct hearth_arena *arena, const struct rooms_event_row *row,
 	event->redacted = 1;
 	if (row->because_json) {
 		const struct hearth_stored_event because = { .event_id = row->because_id, .room_id = row->room_id,
+							     .type = "m.room.redaction",
 							     .json = row->because_json,
 							     .json_length = strlen(row->because_json) };
 

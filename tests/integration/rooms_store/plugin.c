@@ -145,6 +145,12 @@ static int redactions_show(struct run *run)
 	rooms_write_event(run->r, w, NULL, event, &form);
 	text = hearth_writer_text(w, NULL);
 	expect(run, strstr(text, "redacted_because") && strstr(text, redaction));
+	expect(run, strstr(text, "\"content\":{\"redacts\":") && strstr(text, "},\"redacts\":"));
+	must(send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &text));
+	must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"hers\"}", &id));
+	d.sender = BOB;
+	d.redacts = id;
+	expect(run, rooms_send(run->r, run->task, &d, &redaction, NULL) == -EACCES);
 	return 0;
 }
 
