@@ -21,6 +21,7 @@ const struct host_key HOST_KEYS[] = {
 	{ "worker_app", KEY_TEXT, 0, "What kind of worker this process is." },
 	{ "database", KEY_MAP, 0, "The PostgreSQL database: name is psycopg2, args are libpq's connection parameters." },
 	{ "plugins", KEY_LIST, 0, "The plugins that this process loads. Without it: all that are installed." },
+	{ "modules", KEY_LIST, 0, "Third-party plugins that this process loads besides, each with its own settings." },
 	{ "plugin_path", KEY_TEXT, 0, "The folder with the plugins, instead of the one they are installed in." },
 	{ "log_config", KEY_TEXT, 0, "A Python logging file, of which level and file name are taken." },
 	{ "worker_log_config", KEY_TEXT, 0, "As log_config, for a worker." },

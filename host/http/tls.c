@@ -36,6 +36,8 @@ static int find_path(const char *key, const char **ret_path, struct hearth_error
 
 	if (r == 0 && !*ret_path)
 		return hearth_fail(err, -EINVAL, "%s: a listener has tls: true, but %s is not set", config_place(node), key);
+	if (r == 0)
+		*ret_path = config_resolve(NULL, *ret_path);
 	return r;
 }
 

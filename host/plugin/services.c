@@ -143,8 +143,7 @@ static const char *info(const struct hearth_host *host, uint32_t what)
 	case HEARTH_INFO_PUBLIC_BASEURL:
 		return public_baseurl();
 	case HEARTH_INFO_CONFIG_DIR:
-		text = config_text(config_find(NULL, "config_dir"));
-		return text ? text : ".";
+		return config_folder(NULL);
 	default:
 		return "";
 	}

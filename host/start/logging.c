@@ -48,14 +48,15 @@ static const char *file_of_handlers(const struct config_node *handlers)
 int logging_open(struct hearth_error *err)
 {
 	const struct config_node *python_file = config_find(NULL, "worker_log_config");
-	const char *format = config_text(config_find(NULL, "log_format")), *file = config_text(config_find(NULL, "log_file"));
+	const char *format = config_text(config_find(NULL, "log_format")), *file;
 	struct config *python = NULL;
 	const char *path;
 	uint32_t level = HEARTH_INFO;
 	int r = 0;
 
 	python_file = python_file ? python_file : config_find(NULL, "log_config");
-	path = config_text(python_file);
+	file = config_resolve(NULL, config_text(config_find(NULL, "log_file")));
+	path = config_resolve(NULL, config_text(python_file));
 	if (path) {
 		r = config_load(&path, 1, &python, err);
 		if (r < 0)

@@ -36,7 +36,7 @@ static void give_up(const char *what, const struct hearth_error *err)
 
 static int write_pid_file(struct hearth_error *err)
 {
-	const char *path = config_text(config_find(NULL, "pid_file"));
+	const char *path = config_resolve(NULL, config_text(config_find(NULL, "pid_file")));
 	FILE *file;
 
 	if (!path)
@@ -51,7 +51,7 @@ static int write_pid_file(struct hearth_error *err)
 
 static void remove_pid_file(void)
 {
-	const char *path = config_text(config_find(NULL, "pid_file"));
+	const char *path = config_resolve(NULL, config_text(config_find(NULL, "pid_file")));
 
 	if (path)
 		unlink(path);
