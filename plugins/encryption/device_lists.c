@@ -35,7 +35,7 @@ static const struct hearth_field CHANGE_RANGE[] = {
 static const struct hearth_statement SELECT_CHANGED = {
 	.name = "encryption.select_changed_lists",
 	/* One row a user: a change after upto hides one before it, and is told all the same. */
-	.sql = "SELECT user_id FROM device_lists WHERE stream_id > $1 AND $1 < $2",
+	.sql = "SELECT user_id, stream_id FROM device_lists WHERE stream_id > $1 AND $1 < $2",
 	.params = CHANGE_RANGE, .row = LIST_CHANGE, .row_size = sizeof(struct list_change),
 };
 
@@ -142,6 +142,12 @@ static void add_candidate(struct candidates *candidates, const char *user_id)
 	candidates->items[candidates->count++] = user_id;
 }
 
+static void add_all(struct candidates *candidates, const struct candidates *others)
+{
+	for (size_t i = 0; i < others->count; i++)
+		add_candidate(candidates, others->items[i]);
+}
+
 static void sort_unique(struct candidates *candidates)
 {
 	size_t kept = 0;
@@ -220,9 +226,13 @@ static bool holds(const char *const *sorted, size_t count, const char *user_id)
 	return count && bsearch(&user_id, sorted, count, sizeof(char *), by_text);
 }
 
-/* Of strangers nothing is told, save that they have become strangers. */
-static void write_lists(struct hearth_arena *arena, const struct candidates *candidates, const struct candidates *moved,
-			const struct hearth_texts *sharing, const char *user_id, struct hearth_sync_sink *sink)
+/*
+ * candidates: everyone; news: whose keys or company changed; moved: who came into or went out of sight. Of strangers
+ * nothing is told, save that they have become strangers.
+ */
+static void write_lists(struct hearth_arena *arena, const struct candidates *candidates, const struct candidates *news,
+			const struct candidates *moved, const struct hearth_texts *sharing, const char *user_id,
+			struct hearth_sync_sink *sink)
 {
 	struct hearth_writer *changed = hearth_writer_new(arena), *left = hearth_writer_new(arena), *w;
 	const char *text;
@@ -233,10 +243,12 @@ static void write_lists(struct hearth_arena *arena, const struct candidates *can
 	for (size_t i = 0; i < candidates->count; i++) {
 		const char *candidate = candidates->items[i];
 
-		if (!strcmp(candidate, user_id) || holds(sharing->items, sharing->count, candidate))
-			hearth_write_string(changed, NULL, candidate);
-		else if (holds(moved->items, moved->count, candidate))
+		if (!strcmp(candidate, user_id) || holds(sharing->items, sharing->count, candidate)) {
+			if (holds(news->items, news->count, candidate))
+				hearth_write_string(changed, NULL, candidate);
+		} else if (holds(moved->items, moved->count, candidate)) {
 			hearth_write_string(left, NULL, candidate);
+		}
 	}
 	hearth_write_end(changed);
 	hearth_write_end(left);
@@ -256,7 +268,7 @@ static int device_lists_sync(void *self, struct hearth_task *task, const struct 
 {
 	struct encryption *encryption = self;
 	const struct hearth_rooms *rooms = encryption->rooms;
-	struct candidates candidates = { .arena = encryption->tasks->arena(task) }, moved = candidates;
+	struct candidates news = { .arena = encryption->tasks->arena(task) }, moved = news, candidates = news;
 	struct hearth_texts sharing;
 	int r;
 
@@ -266,22 +278,24 @@ static int device_lists_sync(void *self, struct hearth_task *task, const struct 
 	r = add_moved(encryption, task, query, &moved, err);
 	if (r >= 0)
 		r = add_members(encryption, task, query->fresh_rooms, query->fresh_count, &moved, err);
+	add_all(&news, &moved);
+	if (r >= 0)
+		r = add_changed(encryption, task, query, &news, err);
 	if (r >= 0)
 		r = add_members(encryption, task, query->left_rooms, query->left_count, &moved, err);
-	if (r >= 0)
-		r = add_changed(encryption, task, query, &candidates, err);
-	if (r < 0 || !(candidates.count + moved.count))
+	if (r < 0 || !(news.count + moved.count))
 		return r;
+	add_all(&candidates, &news);
+	add_all(&candidates, &moved);
+	sort_unique(&news);
 	sort_unique(&moved);
-	for (size_t i = 0; i < moved.count; i++)
-		add_candidate(&candidates, moved.items[i]);
 	sort_unique(&candidates);
 	r = rooms->sharing_users(rooms, task, query->user_id, candidates.items, candidates.count, &sharing, err);
 	if (r < 0)
 		return r;
 	if (sharing.count)
 		qsort((void *)sharing.items, sharing.count, sizeof(char *), by_text);
-	write_lists(candidates.arena, &candidates, &moved, &sharing, query->user_id, sink);
+	write_lists(candidates.arena, &candidates, &news, &moved, &sharing, query->user_id, sink);
 	return 0;
 }
 

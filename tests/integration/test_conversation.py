@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two people talk: rooms, sync, receipts, typing, push counts, encryption's endpoints, and kill -9 in between."""
+import sys
+import threading
+import time
+import traceback
+import urllib.parse
+
+import hearth
+
+FREE = {"per_second": 10000, "burst_count": 10000}
+SETTINGS = dict(rc_message=FREE, rc_joins={"local": FREE, "remote": FREE}, rc_room_creation=FREE,
+                rc_invites={"per_room": FREE, "per_user": FREE, "per_issuer": FREE})
+
+
+def equal(found, expected):
+    assert found == expected, f"found {found!r}, expected {expected!r}"
+
+
+def good(answer):
+    equal((answer[0], answer[1] if answer[0] != 200 else None), (200, None))
+    return answer[1]
+
+
+def refused(answer, status, errcode):
+    equal((answer[0], (answer[1] or {}).get("errcode")), (status, errcode))
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe="")
+
+
+class Person:
+    def __init__(self, server, name):
+        self.server = server
+        self.id, self.token, self.device = server.register(name)
+        self.since = None
+
+    def call(self, method, path, body=None, **more):
+        return self.server.client(method, path, body, self.token, **more)
+
+    def sync(self, **query):
+        if self.since:
+            query["since"] = self.since
+        answer = good(self.call("GET", "/sync", **query))
+        self.since = answer["next_batch"]
+        return answer
+
+    def create(self, **body):
+        return good(self.call("POST", "/createRoom", body))["room_id"]
+
+    def join(self, room):
+        return good(self.call("POST", f"/rooms/{quote(room)}/join", {}))
+
+    def say(self, room, text, txn, **content):
+        body = {"msgtype": "m.text", "body": text, **content}
+        return good(self.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/{txn}", body))["event_id"]
+
+    def texts(self, room):
+        page = good(self.call("GET", f"/rooms/{quote(room)}/messages", dir="f", limit=1000))
+        return [(e["event_id"], e["content"].get("body")) for e in page["chunk"] if e["type"] == "m.room.message"]
+
+
+def pair(s, name, **room):
+    alice, bob = Person(s, name + "_a"), Person(s, name + "_b")
+    made = alice.create(**{"preset": "public_chat", **room})
+    bob.join(made)
+    return alice, bob, made
+
+
+def test_every_room_version(s):
+    alice, bob = Person(s, "versions_a"), Person(s, "versions_b")
+    for version in range(1, 13):
+        room = alice.create(preset="private_chat", name="n", topic="t", room_version=str(version), invite=[bob.id])
+        refused(bob.call("GET", f"/rooms/{quote(room)}/state"), 403, "M_FORBIDDEN")
+        bob.join(room)
+        event = bob.say(room, "hi", "t")
+        equal(alice.texts(room), [(event, "hi")])
+        create = good(alice.call("GET", f"/rooms/{quote(room)}/state/m.room.create/"))
+        equal(create.get("room_version", "1"), str(version))
+    refused(alice.call("POST", "/createRoom", {"room_version": "99"}), 400, "M_UNSUPPORTED_ROOM_VERSION")
+
+
+def test_retry_is_the_same_event(s):
+    alice, bob, room = pair(s, "retry")
+    first = alice.say(room, "once", "txn")
+    equal(alice.say(room, "once", "txn"), first)
+    s.restart(9)
+    equal(alice.say(room, "once", "txn"), first)
+    equal(bob.texts(room), [(first, "once")])
+
+
+def test_sync_tells_what_happens(s):
+    alice, bob, room = pair(s, "sync")
+    joined = bob.sync()["rooms"]["join"][room]
+    types = {e["type"] for e in joined["state"]["events"] + joined["timeline"]["events"]}
+    assert {"m.room.create", "m.room.power_levels", "m.room.member", "m.room.join_rules"} <= types, types
+    equal(joined["summary"]["m.joined_member_count"], 2)
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(bob.sync(timeout=20000)))
+    waiter.start()
+    time.sleep(0.3)
+    event = alice.say(room, "wake up", "t")
+    waiter.join(5)
+    timeline = answers[0]["rooms"]["join"][room]["timeline"]
+    equal([e["event_id"] for e in timeline["events"]], [event])
+    equal(timeline["limited"], False)
+    equal(answers[0]["rooms"]["join"][room]["unread_notifications"], {"highlight_count": 0, "notification_count": 1})
+    began = time.monotonic()
+    equal(bob.sync(timeout=300)["rooms"], {})
+    assert time.monotonic() - began >= 0.25
+
+
+def test_own_transaction_id(s):
+    alice, bob, room = pair(s, "txnid")
+    alice.sync()
+    bob.sync()
+    alice.say(room, "x", "my-txn")
+    mine = alice.sync()["rooms"]["join"][room]["timeline"]["events"][0]
+    equal(mine["unsigned"]["transaction_id"], "my-txn")
+    theirs = bob.sync()["rooms"]["join"][room]["timeline"]["events"][0]
+    assert "transaction_id" not in theirs["unsigned"]
+
+
+def test_gap_and_state(s):
+    alice, bob, room = pair(s, "gap")
+    bob.sync()
+    good(alice.call("PUT", f"/rooms/{quote(room)}/state/m.room.topic/", {"topic": "before"}))
+    for i in range(30):
+        alice.say(room, str(i), f"g{i}")
+    joined = bob.sync()["rooms"]["join"][room]
+    equal(joined["timeline"]["limited"], True)
+    equal([e["content"]["topic"] for e in joined["state"]["events"] if e["type"] == "m.room.topic"], ["before"])
+    page = good(bob.call("GET", f"/rooms/{quote(room)}/messages", dir="b", limit=100,
+                         **{"from": joined["timeline"]["prev_batch"]}))
+    seen = [e["content"].get("body") for e in reversed(page["chunk"]) if e["type"] == "m.room.message"]
+    shown = [e["content"].get("body") for e in joined["timeline"]["events"]]
+    equal(seen + shown, [str(i) for i in range(30)])
+
+
+def test_receipts_and_typing(s):
+    alice, bob, room = pair(s, "ephemeral")
+    event = alice.say(room, "read me", "t")
+    bob.sync()
+    alice.sync()
+    good(bob.call("POST", f"/rooms/{quote(room)}/receipt/m.read/{quote(event)}", {}))
+    good(bob.call("PUT", f"/rooms/{quote(room)}/typing/{quote(bob.id)}", {"typing": True, "timeout": 500}))
+    ephemeral = {e["type"]: e["content"] for e in alice.sync()["rooms"]["join"][room]["ephemeral"]["events"]}
+    assert bob.id in ephemeral["m.receipt"][event]["m.read"], ephemeral
+    equal(ephemeral["m.typing"], {"user_ids": [bob.id]})
+    later = alice.sync(timeout=5000)["rooms"]["join"][room]["ephemeral"]["events"]
+    equal(later, [{"type": "m.typing", "content": {"user_ids": []}}])
+    equal(bob.sync()["rooms"]["join"][room]["unread_notifications"]["notification_count"], 0)
+    refused(bob.call("PUT", f"/rooms/{quote(room)}/typing/{quote(alice.id)}", {"typing": True}), 403, "M_FORBIDDEN")
+
+
+def test_redaction(s):
+    alice, bob, room = pair(s, "redact")
+    event = alice.say(room, "regretted", "t")
+    good(alice.call("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/r", {"reason": "typo"}))
+    shown = good(bob.call("GET", f"/rooms/{quote(room)}/event/{quote(event)}"))
+    equal(shown["content"], {})
+    equal(shown["unsigned"]["redacted_because"]["content"]["reason"], "typo")
+
+
+def test_membership(s):
+    alice, bob, room = pair(s, "members")
+    for action, expected in (("kick", "leave"), ("ban", "ban"), ("unban", "leave")):
+        good(alice.call("POST", f"/rooms/{quote(room)}/{action}", {"user_id": bob.id, "reason": "r"}))
+        member = good(alice.call("GET", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}"))
+        equal(member["membership"], expected)
+    refused(bob.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/no", {"body": "x"}), 403, "M_FORBIDDEN")
+    good(bob.call("POST", f"/rooms/{quote(room)}/forget", {}))
+    equal(good(bob.call("GET", "/joined_rooms")), {"joined_rooms": []})
+
+
+def test_to_device_once(s):
+    alice, bob, _ = pair(s, "todevice")
+    bob.sync()
+    body = {"messages": {bob.id: {"*": {"secret": 1}}}}
+    for _ in range(2):
+        good(alice.call("PUT", "/sendToDevice/m.test/t1", body))
+    s.restart(9)
+    good(alice.call("PUT", "/sendToDevice/m.test/t1", body))
+    again = bob.since
+    events = bob.sync()["to_device"]["events"]
+    equal(events, [{"content": {"secret": 1}, "sender": alice.id, "type": "m.test"}])
+    bob.since = again
+    equal(bob.sync()["to_device"]["events"], events)
+    assert "to_device" not in bob.sync()
+
+
+def device_keys(person):
+    return {"user_id": person.id, "device_id": person.device, "algorithms": ["m.megolm.v1.aes-sha2"],
+            "keys": {f"ed25519:{person.device}": "a" * 43}, "signatures": {person.id: {}}}
+
+
+def test_keys(s):
+    alice, bob, _ = pair(s, "keys")
+    alice.sync()
+    bob.sync()
+    keys = {"signed_curve25519:A": {"key": "one", "signatures": {}}, "signed_curve25519:B": {"key": "two", "signatures": {}}}
+    counts = good(bob.call("POST", "/keys/upload", {"device_keys": device_keys(bob), "one_time_keys": keys,
+                                                    "fallback_keys": {"signed_curve25519:F": {"key": "f"}}}))
+    equal(counts, {"one_time_key_counts": {"signed_curve25519": 2}})
+    equal(alice.sync(timeout=2000)["device_lists"]["changed"], [bob.id])
+    found = good(alice.call("POST", "/keys/query", {"device_keys": {bob.id: []}}))["device_keys"][bob.id][bob.device]
+    equal(found["keys"], device_keys(bob)["keys"])
+    claim = {"one_time_keys": {bob.id: {bob.device: "signed_curve25519"}}}
+    claimed = [list(good(alice.call("POST", "/keys/claim", claim))["one_time_keys"][bob.id][bob.device])[0] for _ in range(4)]
+    equal(claimed, ["signed_curve25519:A", "signed_curve25519:B", "signed_curve25519:F", "signed_curve25519:F"])
+    answer = bob.sync(full_state="true")
+    equal(answer["device_one_time_keys_count"]["signed_curve25519"], 0)
+    equal(answer["device_unused_fallback_key_types"], [])
+    refused(bob.call("POST", "/keys/upload", {"device_keys": device_keys(alice)}), 400, "M_INVALID_PARAM")
+
+
+def test_key_backup(s):
+    alice = Person(s, "backup")
+    auth = {"public_key": "x", "signatures": {}}
+    version = good(alice.call("POST", "/room_keys/version", {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2",
+                                                             "auth_data": auth}))["version"]
+    session = {"first_message_index": 3, "forwarded_count": 0, "is_verified": False, "session_data": {"c": "t"}}
+    path = f"/room_keys/keys/{quote('!r:example.com')}/s1"
+    def put(body):
+        return good(s.request("PUT", f"/_matrix/client/v3{path}?version={version}", body, alice.token))
+
+    equal(put(session), {"count": 1, "etag": "1"})
+    equal(put({**session, "first_message_index": 5}), {"count": 1, "etag": "1"})
+    equal(put({**session, "first_message_index": 1}), {"count": 1, "etag": "2"})
+    got = good(s.request("GET", f"/_matrix/client/v3{path}?version={version}", None, alice.token))
+    equal(got["first_message_index"], 1)
+    good(alice.call("POST", "/room_keys/version", {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": auth}))
+    wrong = s.request("PUT", f"/_matrix/client/v3{path}?version={version}", session, alice.token)
+    equal((wrong[0], wrong[1]["errcode"], wrong[1]["current_version"]), (403, "M_WRONG_ROOM_KEYS_VERSION", "2"))
+
+
+def test_push_rules(s):
+    alice, bob, room = pair(s, "push")
+    rule = {"actions": ["notify", {"set_tweak": "highlight"}], "pattern": "cake"}
+    good(bob.call("PUT", "/pushrules/global/content/cake", rule))
+    bob.sync()
+    alice.say(room, "there is cake", "t1")
+    counts = bob.sync()["rooms"]["join"][room]["unread_notifications"]
+    equal(counts, {"highlight_count": 1, "notification_count": 1})
+    good(bob.call("PUT", "/pushrules/global/content/cake/enabled", {"enabled": False}))
+    good(bob.call("DELETE", "/pushrules/global/content/cake"))
+    refused(bob.call("GET", "/pushrules/global/content/cake"), 404, "M_NOT_FOUND")
+    refused(bob.call("PUT", "/pushrules/global/content/.m.x", rule), 400, "M_INVALID_PARAM")
+
+
+def test_killed_under_load(s):
+    """What was acknowledged before kill -9 is there exactly once, and in one order for both."""
+    alice, bob, room = pair(s, "killed")
+    for round_number in range(3):
+        acknowledged = []
+
+        def send(worker):
+            for i in range(200):
+                txn = f"k{round_number}.{worker}.{i}"
+                try:
+                    acknowledged.append((alice.say(room, txn, txn), txn))
+                except Exception:
+                    return
+
+        workers = [threading.Thread(target=send, args=(n,)) for n in range(4)]
+        for worker in workers:
+            worker.start()
+        time.sleep(0.4)
+        s.kill()
+        for worker in workers:
+            worker.join()
+        s.start()
+        seen = alice.texts(room)
+        equal(bob.texts(room), seen)
+        assert acknowledged, "nothing was sent before the kill"
+        for event in acknowledged:
+            equal(seen.count(event), 1)
+        bodies = [body for _, body in seen]
+        equal(len(bodies), len(set(bodies)))
+
+
+def main():
+    failed = 0
+    with hearth.server(**SETTINGS) as s:
+        for name, test in list(globals().items()):
+            if not name.startswith("test_"):
+                continue
+            try:
+                test(s)
+                print("ok   ", name)
+            except Exception:
+                failed += 1
+                print("FAIL ", name)
+                traceback.print_exc()
+        if failed:
+            print(s.log_text())
+    return 1 if failed else 0
+
+
+sys.exit(main())
