@@ -58,8 +58,13 @@ class Person:
         return good(self.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/{txn}", body))["event_id"]
 
     def texts(self, room):
-        page = good(self.call("GET", f"/rooms/{quote(room)}/messages", dir="f", limit=1000))
-        return [(e["event_id"], e["content"].get("body")) for e in page["chunk"] if e["type"] == "m.room.message"]
+        found, query = [], {"dir": "f", "limit": 300}
+        while True:
+            page = good(self.call("GET", f"/rooms/{quote(room)}/messages", **query))
+            found += [(e["event_id"], e["content"].get("body")) for e in page["chunk"] if e["type"] == "m.room.message"]
+            if "end" not in page:
+                return found
+            query["from"] = page["end"]
 
 
 def pair(s, name, **room):
