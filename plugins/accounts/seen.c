@@ -61,8 +61,8 @@ static void note(void *argument, const struct accounts_cached *entry)
 
 HEARTH_SUSPENDS int accounts_seen_flush(struct accounts *accounts, struct hearth_task *task, struct hearth_error *err)
 {
-	struct batch all = { .arena = hearth_arena_new() };
-	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = all.arena;
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
+	struct batch all = { .arena = arena };
 	int r = 0;
 
 	accounts_cache_take_seen(accounts->cache, note, &all);
