@@ -171,7 +171,7 @@ HEARTH_SUSPENDS static int get_version(void *self, struct hearth_task *task, str
 	int64_t number = 0;
 	int r = 0;
 
-	if (args && args->version)
+	if (args->version)
 		r = backup_read_version(args->version, &number, err);
 	if (r >= 0)
 		r = backup_find(self, task, req->user->user_id, number, &version, err);
@@ -224,7 +224,7 @@ HEARTH_SUSPENDS static int delete_version(void *self, struct hearth_task *task, 
 const struct hearth_endpoint BACKUP_ENDPOINTS[] = {
 	{ .method = "POST", ROOM_KEYS("/version"), .fields = CREATE_ARGS, .args_size = sizeof(struct create_args),
 	  .handler = post_version },
-	{ .method = "GET", ROOM_KEYS("/version"), .handler = get_version },
+	{ .method = "GET", ROOM_KEYS("/version"), .args_size = sizeof(struct version_args), .handler = get_version },
 	{ .method = "GET", ROOM_KEYS("/version/{version}"), .fields = GET_ARGS, .args_size = sizeof(struct version_args),
 	  .handler = get_version },
 	{ .method = "PUT", ROOM_KEYS("/version/{version}"), .fields = PUT_ARGS, .args_size = sizeof(struct version_args),

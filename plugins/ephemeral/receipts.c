@@ -52,9 +52,9 @@ struct marker_args {
 
 static const struct hearth_field MARKER_ARGS[] = {
 	HEARTH_PATH(struct marker_args, room_id, "roomId", .format = HEARTH_ROOM_ID),
-	HEARTH_BODY(struct marker_args, fully_read, "m\\.fully_read", .format = HEARTH_EVENT_ID),
-	HEARTH_BODY(struct marker_args, read, "m\\.read", .format = HEARTH_EVENT_ID),
-	HEARTH_BODY(struct marker_args, read_private, "m\\.read\\.private", .format = HEARTH_EVENT_ID),
+	HEARTH_BODY(struct marker_args, fully_read, "m.fully_read", .format = HEARTH_EVENT_ID),
+	HEARTH_BODY(struct marker_args, read, "m.read", .format = HEARTH_EVENT_ID),
+	HEARTH_BODY(struct marker_args, read_private, "m.read.private", .format = HEARTH_EVENT_ID),
 	HEARTH_FIELDS_END
 };
 

@@ -37,7 +37,9 @@ class Person:
         self.id, self.token, self.device = server.register(name)
         self.since = None
 
-    def call(self, method, path, body=None, **more):
+    def call(self, method, path, body=None, query=None, **more):
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
         return self.server.client(method, path, body, self.token, **more)
 
     def sync(self, **query):
@@ -250,9 +252,112 @@ def test_push_rules(s):
     counts = bob.sync()["rooms"]["join"][room]["unread_notifications"]
     equal(counts, {"highlight_count": 1, "notification_count": 1})
     good(bob.call("PUT", "/pushrules/global/content/cake/enabled", {"enabled": False}))
+    equal(good(bob.call("GET", "/pushrules/global/content/cake/enabled")), {"enabled": False})
+    good(bob.call("PUT", "/pushrules/global/content/cake/actions", {"actions": ["notify"]}))
+    equal(good(bob.call("GET", "/pushrules/global/content/cake/actions")), {"actions": ["notify"]})
+    rules = good(bob.call("GET", "/pushrules/"))["global"]
+    equal(good(bob.call("GET", "/pushrules/global/")), rules)
+    equal(rules["content"][0]["rule_id"], "cake")
     good(bob.call("DELETE", "/pushrules/global/content/cake"))
     refused(bob.call("GET", "/pushrules/global/content/cake"), 404, "M_NOT_FOUND")
     refused(bob.call("PUT", "/pushrules/global/content/.m.x", rule), 400, "M_INVALID_PARAM")
+
+
+def test_backup_of_many_keys(s):
+    alice = Person(s, "backups")
+    new = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": "x", "signatures": {}}}
+    refused(alice.call("GET", "/room_keys/version"), 404, "M_NOT_FOUND")
+    version = good(alice.call("POST", "/room_keys/version", new))["version"]
+    session = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": {"c": "t"}}
+    rooms = {room: {"sessions": {"s1": session, "s2": session}} for room in ("!a:example.com", "!b:example.com")}
+    where = {"version": version}
+    equal(good(alice.call("PUT", "/room_keys/keys", {"rooms": rooms}, query=where))["count"], 4)
+    equal(good(alice.call("GET", "/room_keys/keys", query=where)), {"rooms": rooms})
+    room = quote("!a:example.com")
+    equal(good(alice.call("GET", f"/room_keys/keys/{room}", query=where)), rooms["!a:example.com"])
+    equal(good(alice.call("PUT", f"/room_keys/keys/{room}", {"sessions": {"s3": session}}, query=where))["count"], 5)
+    equal(good(alice.call("DELETE", f"/room_keys/keys/{room}/s3", query=where))["count"], 4)
+    equal(good(alice.call("DELETE", f"/room_keys/keys/{room}", query=where))["count"], 2)
+    equal(good(alice.call("DELETE", "/room_keys/keys", query=where))["count"], 0)
+    changed = {**new, "auth_data": {"public_key": "y", "signatures": {}}}
+    good(alice.call("PUT", f"/room_keys/version/{version}", changed))
+    equal(good(alice.call("GET", f"/room_keys/version/{version}"))["auth_data"], changed["auth_data"])
+    equal(good(alice.call("GET", "/room_keys/version"))["version"], version)
+    good(alice.call("DELETE", f"/room_keys/version/{version}"))
+    refused(alice.call("GET", f"/room_keys/version/{version}"), 404, "M_NOT_FOUND")
+    equal(good(alice.call("POST", "/room_keys/version", new))["version"], str(int(version) + 1))
+
+
+def test_cross_signing_is_checked(s):
+    alice, bob, _ = pair(s, "cross")
+    public = "nqOvzeuGWT/sRx3h7+MHoInYj3Uk2LD/unI9kDYcHwk"
+    master = {"user_id": alice.id, "usage": ["master"], "keys": {"ed25519:" + public: public}}
+    refused(alice.call("POST", "/keys/device_signing/upload", {"self_signing_key": {**master, "usage": ["self_signing"]}}),
+            400, "M_MISSING_PARAM")
+    refused(bob.call("POST", "/keys/device_signing/upload", {"master_key": master}), 400, "M_INVALID_PARAM")
+    since = alice.sync()["next_batch"]
+    good(alice.call("POST", "/keys/device_signing/upload", {"master_key": master}))
+    forged = {**master, "usage": ["self_signing"], "signatures": {alice.id: {"ed25519:" + public: "A" * 86}}}
+    refused(alice.call("POST", "/keys/device_signing/upload", {"self_signing_key": forged}), 400, "M_INVALID_SIGNATURE")
+    other = {**master, "keys": {"ed25519:" + "B" * 43: "B" * 43}}
+    equal(alice.call("POST", "/keys/device_signing/upload", {"master_key": other})[0], 401)
+    found = good(bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}}))
+    equal(found["master_keys"], {alice.id: master})
+    signed = {**master, "signatures": {bob.id: {"ed25519:x": "A" * 86}}}
+    failures = good(bob.call("POST", "/keys/signatures/upload", {alice.id: {public: signed}}))["failures"]
+    equal(failures[alice.id][public]["errcode"], "M_INVALID_SIGNATURE")
+    to = alice.sync()["next_batch"]
+    equal(good(bob.call("GET", "/keys/changes", query={"from": since, "to": to}))["changed"], [alice.id])
+
+
+def test_reading_rooms(s):
+    alice, bob = Person(s, "reading_a"), Person(s, "reading_b")
+    room = alice.create(preset="private_chat", room_alias_name="reading", topic="t")
+    invited = good(alice.call("POST", f"/rooms/{quote(room)}/invite", {"user_id": bob.id})) or bob.sync()
+    state = invited["rooms"]["invite"][room]["invite_state"]["events"]
+    assert {"m.room.create", "m.room.member", "m.room.join_rules"} <= {e["type"] for e in state}, state
+    equal(good(bob.call("POST", f"/join/{quote('#reading:example.com')}", {})), {"room_id": room})
+    events = [alice.say(room, str(i), f"t{i}") for i in range(9)]
+    context = good(bob.call("GET", f"/rooms/{quote(room)}/context/{quote(events[4])}", query={"limit": 4}))
+    equal([e["content"]["body"] for e in context["events_before"]], ["3", "2"])
+    equal([e["content"]["body"] for e in context["events_after"]], ["5", "6"])
+    before = good(bob.call("GET", f"/rooms/{quote(room)}/messages", query={"dir": "b", "from": context["start"], "limit": 2}))
+    equal([e["content"]["body"] for e in before["chunk"]], ["1", "0"])
+    after = good(bob.call("GET", f"/rooms/{quote(room)}/messages", query={"dir": "f", "from": context["end"], "limit": 2}))
+    equal([e["content"]["body"] for e in after["chunk"]], ["7", "8"])
+    equal(set(good(bob.call("GET", f"/rooms/{quote(room)}/joined_members"))["joined"]), {alice.id, bob.id})
+    members = good(bob.call("GET", f"/rooms/{quote(room)}/members", query={"not_membership": "leave"}))["chunk"]
+    equal({e["state_key"] for e in members}, {alice.id, bob.id})
+    good(alice.call("PUT", f"/rooms/{quote(room)}/state/m.test/key", {"v": 1}))
+    equal(good(bob.call("GET", f"/rooms/{quote(room)}/state/m.test/key")), {"v": 1})
+    good(bob.call("POST", f"/rooms/{quote(room)}/read_markers", {"m.fully_read": events[3], "m.read": events[3]}))
+    data = bob.sync()["rooms"]["join"][room]["account_data"]["events"]
+    assert {"type": "m.fully_read", "content": {"event_id": events[3]}} in data, data
+    good(bob.call("POST", f"/rooms/{quote(room)}/leave", {}))
+    assert room in bob.sync()["rooms"]["leave"]
+    good(alice.call("PUT", f"/rooms/{quote(room)}/state/m.test/key", {"v": 2}))
+    equal(good(bob.call("GET", f"/rooms/{quote(room)}/state/m.test/key")), {"v": 1})
+    refused(bob.call("POST", f"/rooms/{quote(room)}/join", {}), 403, "M_FORBIDDEN")
+    refused(bob.call("POST", f"/knock/{quote(room)}", {}), 403, "M_FORBIDDEN")
+
+
+def test_state_after(s):
+    alice, bob, room = pair(s, "after")
+    bob.sync()
+    good(alice.call("PUT", f"/rooms/{quote(room)}/state/m.room.topic/", {"topic": "now"}))
+    joined = bob.sync(use_state_after="true")["rooms"]["join"][room]
+    equal([e["content"]["topic"] for e in joined["state_after"]["events"] if e["type"] == "m.room.topic"], ["now"])
+    assert "state" not in joined
+
+
+def test_lazy_members(s):
+    alice, bob, room = pair(s, "lazy")
+    Person(s, "lazy_c").join(room)
+    for i in range(12):
+        alice.say(room, str(i), f"t{i}")
+    chosen = '{"room":{"state":{"lazy_load_members":true}}}'
+    joined = bob.sync(filter=chosen)["rooms"]["join"][room]
+    equal({e["state_key"] for e in joined["state"]["events"] if e["type"] == "m.room.member"}, {alice.id, bob.id})
 
 
 def test_killed_under_load(s):

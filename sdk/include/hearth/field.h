@@ -64,7 +64,7 @@ enum hearth_type {
 enum hearth_source {
 	HEARTH_FROM_PATH = 1, /* a {name} of the path template, percent-decoded */
 	HEARTH_FROM_QUERY,
-	HEARTH_FROM_BODY,   /* a member of the JSON body; "a.b" is b of object a, "a\\\\.b" the member "a.b" */
+	HEARTH_FROM_BODY,   /* a member of the JSON body: its whole name, or "a.b": b of object a */
 	HEARTH_FROM_WHOLE_BODY, /* the JSON body itself, an object */
 	HEARTH_FROM_HEADER,
 };
