@@ -10,7 +10,10 @@
 #define ROOMS_ROOM_ID(struct_) HEARTH_PATH(struct_, room_id, "roomId", .format = HEARTH_ROOM_ID)
 
 extern const struct hearth_endpoint CREATE_ENDPOINTS[], MEMBERSHIP_ENDPOINTS[], SEND_ENDPOINTS[], STATE_ENDPOINTS[],
-	HISTORY_ENDPOINTS[];
+	HISTORY_ENDPOINTS[], ALIAS_ENDPOINTS[], RELATION_ENDPOINTS[];
+
+/* profile.c: answers hook profile.changed. */
+HEARTH_SUSPENDS int rooms_on_profile(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
 
 /* {"membership": membership} with the user's display name and avatar (NULL user_id: without), and a reason. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK

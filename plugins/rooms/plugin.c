@@ -38,6 +38,7 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 	{ HEARTH_HOOK_ROOM_MAY_CREATE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks for a new room" },
 	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks to join" },
 	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user invites another one" },
+	{ HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user names a room" },
 	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
 	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },
 	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, "Stores more in the same transaction" },
@@ -50,7 +51,12 @@ static const struct hearth_field CONFIG[] = {
 };
 static const struct hearth_field *const CONFIGS[] = { CONFIG, NULL };
 static const struct hearth_endpoint *const ENDPOINTS[] = {
-	CREATE_ENDPOINTS, MEMBERSHIP_ENDPOINTS, SEND_ENDPOINTS, STATE_ENDPOINTS, HISTORY_ENDPOINTS, NULL
+	CREATE_ENDPOINTS, MEMBERSHIP_ENDPOINTS, SEND_ENDPOINTS, STATE_ENDPOINTS, HISTORY_ENDPOINTS,
+	ALIAS_ENDPOINTS, RELATION_ENDPOINTS, NULL
+};
+
+static const struct hearth_hook HOOKS[] = {
+	{ .id = HEARTH_HOOK_PROFILE_CHANGED, .fn = rooms_on_profile }, { .id = NULL }
 };
 
 static void define_metrics(struct rooms *r)
@@ -123,6 +129,6 @@ static void stop(void *self)
 
 HEARTH_PLUGIN(rooms, .version = "1.0.0", .license = "Apache-2.0",
 	      .summary = "The event store, room state, and sending events", .needs = NEEDS, .offers = OFFERS,
-	      .endpoints = ENDPOINTS, .config = CONFIGS,
+	      .endpoints = ENDPOINTS, .config = CONFIGS, .hooks = HOOKS,
 	      .streams = STREAMS, .hook_points = HOOK_POINTS, .migrations = rooms_migrations, .load = load, .start = start,
 	      .stop = stop);

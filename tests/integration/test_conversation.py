@@ -360,6 +360,49 @@ def test_lazy_members(s):
     equal({e["state_key"] for e in joined["state"]["events"] if e["type"] == "m.room.member"}, {alice.id, bob.id})
 
 
+def test_aliases(s):
+    alice, bob, room = pair(s, "aliases")
+    alias = quote("#aliases:example.com")
+    refused(bob.call("GET", f"/directory/room/{alias}"), 404, "M_NOT_FOUND")
+    good(alice.call("PUT", f"/directory/room/{alias}", {"room_id": room}))
+    equal(alice.call("PUT", f"/directory/room/{alias}", {"room_id": room})[0], 409)
+    equal(good(bob.call("GET", f"/directory/room/{alias}")), {"room_id": room, "servers": ["example.com"]})
+    equal(good(bob.call("GET", f"/rooms/{quote(room)}/aliases")), {"aliases": ["#aliases:example.com"]})
+    refused(bob.call("DELETE", f"/directory/room/{alias}"), 403, "M_FORBIDDEN")
+    good(alice.call("DELETE", f"/directory/room/{alias}"))
+    refused(bob.call("GET", f"/directory/room/{alias}"), 404, "M_NOT_FOUND")
+    refused(alice.call("PUT", f"/directory/room/{quote('#a:elsewhere')}", {"room_id": room}), 400, "M_INVALID_PARAM")
+
+
+def test_relations(s):
+    alice, bob, room = pair(s, "relations")
+    root = alice.say(room, "root", "r")
+    thread = [bob.say(room, str(i), f"t{i}", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}}) for i in range(5)]
+    edit = alice.say(room, "* root!", "e", **{"m.new_content": {"body": "root!", "msgtype": "m.text"},
+                                              "m.relates_to": {"rel_type": "m.replace", "event_id": root}})
+    path = f"/rooms/{quote(room)}/relations/{quote(root)}"
+    first = good(alice.call("GET", path + "/m.thread", version="v1", query={"limit": 3}))
+    equal([e["event_id"] for e in first["chunk"]], thread[:1:-1])
+    rest = good(alice.call("GET", path + "/m.thread", version="v1", query={"limit": 3, "from": first["next_batch"]}))
+    equal([e["event_id"] for e in rest["chunk"]], thread[1::-1])
+    assert "next_batch" not in rest, rest
+    everything = good(alice.call("GET", path, version="v1", query={"dir": "f"}))
+    equal([e["event_id"] for e in everything["chunk"]], thread + [edit])
+    typed = good(alice.call("GET", path + "/m.replace/m.room.message", version="v1"))
+    equal([e["event_id"] for e in typed["chunk"]], [edit])
+    shown = good(bob.call("GET", f"/rooms/{quote(room)}/event/{quote(root)}"))["unsigned"]["m.relations"]
+    equal(shown["m.thread"]["count"], 5)
+    equal(shown["m.replace"]["event_id"], edit)
+
+
+def test_profile_reaches_rooms(s):
+    alice, bob, room = pair(s, "profile")
+    bob.sync()
+    good(alice.call("PUT", f"/profile/{quote(alice.id)}/displayname", {"displayname": "Alice!"}))
+    timeline = bob.sync()["rooms"]["join"][room]["timeline"]["events"]
+    equal([(e["type"], e["content"]["displayname"]) for e in timeline], [("m.room.member", "Alice!")])
+
+
 def test_killed_under_load(s):
     """What was acknowledged before kill -9 is there exactly once, and in one order for both."""
     alice, bob, room = pair(s, "killed")
