@@ -37,7 +37,8 @@ static const struct hearth_statement INSERT_ALIAS = {
 	       " SELECT $1, $2, number, $4 FROM rooms WHERE room_id = $3",
 	.params = ROW,
 };
-#define SELECT_ALIASES "SELECT a.alias, a.creator, r.room_id, a.created_ms FROM room_aliases a JOIN rooms r ON r.number = a.room"
+#define SELECT_ALIASES                                                                                            \
+	"SELECT a.alias, a.creator, r.room_id, a.created_ms FROM room_aliases a JOIN rooms r ON r.number = a.room"
 static const struct hearth_statement SELECT_ALIAS = {
 	.name = "rooms.select_alias", .sql = SELECT_ALIASES " WHERE a.alias = $1",
 	.params = BY_ALIAS, .row = ROW, .row_size = sizeof(struct alias_row),
