@@ -65,7 +65,7 @@ static inline const struct hearth_hooks *hearth_hooks(const struct hearth_host *
 							  HEARTH_HOOKS_MINOR);
 }
 
-/* ---- The hooks of this version and their subjects. Ids and meanings as in docs/plugin-author/hooks.md ---- */
+/* ---- The hooks of this version and their subjects ---- */
 
 /* event.check_spam: first, fail-open. Refuse to keep a local user's event out. */
 #define HEARTH_HOOK_EVENT_CHECK_SPAM "event.check_spam"
