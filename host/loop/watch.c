@@ -7,7 +7,7 @@
 #include "metrics/metrics.h"
 
 #define STALL_MS  50
-#define MAX_DEPTH 16
+#define MAX_DEPTH 32
 
 struct label {
 	const char *plugin;

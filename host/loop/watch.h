@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define WATCH_DEPTH 4 /* labels a task may nest */
+#define WATCH_DEPTH 12 /* labels a task may nest: its own, and one for each hook that runs inside another */
 
 /* The labels that a suspended task takes along. */
 struct watch_labels {
