@@ -20,7 +20,7 @@ static bool is_ignored(const struct hearth_texts *ignored, const char *user_id)
 }
 
 /* A join after the token is only news of a name where the user was in the room before. Asked when there is one at all. */
-static int load_past(struct sync_build *build, struct sync_map *ret_joined, struct hearth_error *err)
+static int load_past(struct sync_build *build, struct hearth_map *ret_joined, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	const struct hearth_membership *past;
@@ -28,7 +28,7 @@ static int load_past(struct sync_build *build, struct sync_map *ret_joined, stru
 	size_t count;
 	int r;
 
-	sync_map_init(ret_joined, build->arena, 0);
+	hearth_map_init(ret_joined, build->arena, 0);
 	if (build->initial)
 		return 0;
 	for (size_t i = 0; i < build->membership_count && !needed; i++)
@@ -41,7 +41,7 @@ static int load_past(struct sync_build *build, struct sync_map *ret_joined, stru
 		return r;
 	for (size_t i = 0; i < count; i++)
 		if (is(past[i].membership, "join"))
-			sync_map_at(ret_joined, past[i].room_id, "")->value = (void *)&past[i];
+			hearth_map_at(ret_joined, past[i].room_id, "")->value = (void *)&past[i];
 	return 0;
 }
 
@@ -58,18 +58,18 @@ static void add_room(struct sync_build *build, const struct hearth_membership *m
 	room->upto = joined ? sync_events_upto(build) : membership->stream_ordering;
 	room->active = room->fresh || room->full || !joined;
 	room->items.end = &room->items.first;
-	sync_map_at(&build->by_id, room->room_id, "")->value = room;
+	hearth_map_at(&build->by_id, room->room_id, "")->value = room;
 }
 
 static void choose(struct sync_build *build, const struct hearth_membership *membership,
-		   const struct sync_map *was_joined, const struct hearth_texts *ignored)
+		   const struct hearth_map *was_joined, const struct hearth_texts *ignored)
 {
 	bool moved = build->initial || membership->stream_ordering > sync_events_since(build);
 
 	if (!hearth_filter_passes_room(build->filter, membership->room_id))
 		return;
 	if (is(membership->membership, "join")) {
-		add_room(build, membership, true, !moved || sync_map_get(was_joined, membership->room_id, ""));
+		add_room(build, membership, true, !moved || hearth_map_get(was_joined, membership->room_id, ""));
 	} else if (is(membership->membership, "invite")) {
 		if (moved && !is_ignored(ignored, membership->sender))
 			build->invites[build->invite_count++] = membership;
@@ -77,7 +77,7 @@ static void choose(struct sync_build *build, const struct hearth_membership *mem
 		if (moved)
 			build->knocks[build->knock_count++] = membership;
 	} else if (moved && (!build->initial || build->filter->include_leave)) {
-		add_room(build, membership, false, sync_map_get(was_joined, membership->room_id, ""));
+		add_room(build, membership, false, hearth_map_get(was_joined, membership->room_id, ""));
 	}
 }
 
@@ -85,7 +85,7 @@ int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_accounts *accounts = build->sync->accounts;
 	struct hearth_texts ignored;
-	struct sync_map was_joined;
+	struct hearth_map was_joined;
 	int r;
 
 	r = load_past(build, &was_joined, err);
@@ -94,7 +94,7 @@ int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 	r = accounts->ignored_by(accounts, build->task, build->user_id, &ignored, err);
 	if (r < 0)
 		return r;
-	sync_map_init(&build->by_id, build->arena, build->membership_count);
+	hearth_map_init(&build->by_id, build->arena, build->membership_count);
 	build->rooms = hearth_arena_array_of(build->arena, struct sync_room, build->membership_count);
 	build->invites = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->invites));
 	build->knocks = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->knocks));

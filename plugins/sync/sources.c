@@ -53,7 +53,7 @@ static void add(struct hearth_sync_sink *sink, uint32_t section, const char *roo
 	if (filter && !hearth_event_filter_passes(filter, type, sender, room_id, NULL))
 		return;
 	if (room_id) {
-		struct sync_room *room = sync_map_get(&build->by_id, room_id, "");
+		struct sync_room *room = hearth_map_get(&build->by_id, room_id, "");
 
 		if (!room)
 			return;

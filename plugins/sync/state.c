@@ -22,15 +22,15 @@ static const struct hearth_texts *members_wanted(struct sync_build *build, const
 {
 	struct hearth_texts *members = hearth_arena_new_of(build->arena, struct hearth_texts);
 	const char **items = hearth_arena_array_of(build->arena, const char *, room->timeline_count + 1);
-	struct sync_map seen;
+	struct hearth_map seen;
 
-	sync_map_init(&seen, build->arena, room->timeline_count + 1);
+	hearth_map_init(&seen, build->arena, room->timeline_count + 1);
 	if (room->full) {
 		items[members->count++] = build->user_id;
-		sync_map_at(&seen, build->user_id, "")->value = (void *)room;
+		hearth_map_at(&seen, build->user_id, "")->value = (void *)room;
 	}
 	for (size_t i = 0; i < room->timeline_count; i++) {
-		struct sync_map_entry *entry = sync_map_at(&seen, room->timeline[i].sender, "");
+		struct hearth_map_entry *entry = hearth_map_at(&seen, room->timeline[i].sender, "");
 
 		if (!entry->value)
 			items[members->count++] = room->timeline[i].sender;
@@ -65,7 +65,7 @@ static bool query_of(struct sync_build *build, struct sync_room *room, struct he
 static struct sync_state_entry *entry_of(struct sync_build *build, struct sync_room *room, const char *type,
 					 const char *state_key)
 {
-	struct sync_map_entry *entry = sync_map_at(&room->state, type, state_key);
+	struct hearth_map_entry *entry = hearth_map_at(&room->state, type, state_key);
 
 	if (!entry->value)
 		entry->value = hearth_arena_new_of(build->arena, struct sync_state_entry);
@@ -98,22 +98,22 @@ static int load_bases(struct sync_build *build, struct hearth_error *err)
 	return 0;
 }
 
-static bool in_timeline(const struct sync_map *shown, const char *event_id)
+static bool in_timeline(const struct hearth_map *shown, const char *event_id)
 {
-	return sync_map_get(shown, event_id, "");
+	return hearth_map_get(shown, event_id, "");
 }
 
 /* What the changes of state add to the base: the value before the timeline, or the final one where it is not shown. */
 static void apply_deltas(struct sync_build *build, struct sync_room *room)
 {
 	int64_t start = room->timeline_count ? room->timeline[0].stream_ordering : INT64_MAX;
-	struct sync_map shown;
+	struct hearth_map shown;
 
 	if (build->state_after)
 		start = INT64_MAX;
-	sync_map_init(&shown, build->arena, room->timeline_count);
+	hearth_map_init(&shown, build->arena, room->timeline_count);
 	for (size_t i = 0; i < room->timeline_count && !build->state_after; i++)
-		sync_map_at(&shown, room->timeline[i].event_id, "")->value = &room->timeline[i];
+		hearth_map_at(&shown, room->timeline[i].event_id, "")->value = &room->timeline[i];
 	for (size_t i = 0; i < room->delta_count; i++) {
 		const struct hearth_state_delta *delta = &room->deltas[i];
 		struct sync_state_entry *entry = entry_of(build, room, delta->type, delta->state_key);
@@ -127,15 +127,15 @@ static void apply_deltas(struct sync_build *build, struct sync_room *room)
 	}
 }
 
-static bool wants(const struct sync_build *build, const struct sync_room *room, const struct sync_map_entry *slot)
+static bool wants(const struct sync_build *build, const struct sync_room *room, const struct hearth_map_entry *slot)
 {
 	const struct sync_state_entry *entry = slot->value;
 
-	if (!entry || (!entry->wanted_id && !entry->event))
+	if (!entry->wanted_id && !entry->event)
 		return false;
 	/* A lazy reader of a gap asks for the members it does not see; without a gap it is told of every change. */
-	if (lazy(build) && room->limited && entry->wanted_id && is_member(slot->type) && !entry->event &&
-	    strcmp(slot->key, build->user_id))
+	if (lazy(build) && room->limited && entry->wanted_id && is_member(slot->first) && !entry->event &&
+	    strcmp(slot->second, build->user_id))
 		return false;
 	return true;
 }
@@ -155,15 +155,16 @@ static int fetch_wanted(struct sync_build *build, struct hearth_error *err)
 	ids = hearth_arena_array_of(build->arena, const char *, most);
 	entries = hearth_arena_array_of(build->arena, struct sync_state_entry *, most);
 	for (size_t i = 0; i < build->room_count; i++) {
-		struct sync_map *state = &build->rooms[i].state;
+		if (!build->rooms[i].active)
+			continue;
+		for (struct hearth_map_entry *slot = NULL; (slot = hearth_map_next(&build->rooms[i].state, slot));) {
+			struct sync_state_entry *entry = slot->value;
 
-		for (size_t j = 0; build->rooms[i].active && j < state->capacity; j++)
-			if (wants(build, &build->rooms[i], &state->entries[j]) &&
-			    ((struct sync_state_entry *)state->entries[j].value)->wanted_id) {
-				entries[count] = state->entries[j].value;
-				ids[count] = entries[count]->wanted_id;
-				count++;
-			}
+			if (!entry->wanted_id || !wants(build, &build->rooms[i], slot))
+				continue;
+			entries[count] = entry;
+			ids[count++] = entry->wanted_id;
+		}
 	}
 	if (!count)
 		return 0;
@@ -180,11 +181,10 @@ static int fetch_wanted(struct sync_build *build, struct hearth_error *err)
 static void fill_block(struct sync_build *build, struct sync_room *room)
 {
 	room->block = hearth_arena_calloc(build->arena, room->state.count, sizeof(*room->block));
-	for (size_t i = 0; i < room->state.capacity; i++) {
-		const struct sync_map_entry *slot = &room->state.entries[i];
+	for (struct hearth_map_entry *slot = NULL; (slot = hearth_map_next(&room->state, slot));) {
 		const struct hearth_stored_event *event;
 
-		if (!slot->type || !wants(build, room, slot))
+		if (!wants(build, room, slot))
 			continue;
 		event = ((const struct sync_state_entry *)slot->value)->event;
 		if (event && hearth_event_filter_passes(&build->filter->room_state, event->type, event->sender,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include <hearth/log.h>
+#include <hearth/map.h>
 #include <hearth/plugin.h>
 #include <hearth/services/accounts.h>
 #include <hearth/services/rooms.h>
@@ -42,21 +43,6 @@ int sync_token_parse(struct sync *sync, struct hearth_arena *arena, const char *
 		     struct hearth_error *err);
 const char *sync_token_write(struct sync *sync, struct hearth_arena *arena, const int64_t *positions);
 
-/* --- map.c: strings to pointers, in an arena --- */
-struct sync_map {
-	struct hearth_arena *arena;
-	struct sync_map_entry {
-		const char *type, *key;
-		void       *value;
-	}     *entries;
-	size_t count, capacity;
-};
-void sync_map_init(struct sync_map *map, struct hearth_arena *arena, size_t expected);
-/* The entry of (type, key); a new one holds value NULL. The strings are borrowed by the map. */
-struct sync_map_entry *sync_map_at(struct sync_map *map, const char *type, const char *key);
-/* NULL where absent. */
-void *sync_map_get(const struct sync_map *map, const char *type, const char *key);
-
 /* --- one response --- */
 struct sync_item {
 	struct sync_item *next;
@@ -83,7 +69,7 @@ struct sync_room {
 	bool                            limited;
 	const struct hearth_state_delta *deltas;  /* of (from, upto]; of full rooms: of the timeline */
 	size_t                          delta_count;
-	struct sync_map                 state;    /* (type, state_key) -> struct sync_state_entry */
+	struct hearth_map                 state;    /* (type, state_key) -> struct sync_state_entry */
 	const struct hearth_stored_event **block; /* what the response's state holds */
 	size_t                          block_count;
 	const struct hearth_room_summary *summary; /* NULL: unchanged */
@@ -112,7 +98,7 @@ struct sync_build {
 	const struct hearth_membership **invites, **knocks;
 	size_t                       invite_count, knock_count;
 	struct hearth_state_result  *invite_states, *knock_states;
-	struct sync_map              by_id;   /* room id -> struct sync_room */
+	struct hearth_map              by_id;   /* room id -> struct sync_room */
 	struct sync_items            items;   /* those of no room */
 	bool                         news;    /* something that is worth answering at once */
 	const void                  *bundled;

@@ -80,7 +80,7 @@ static int load_deltas(struct sync_build *build, struct hearth_error *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		struct sync_room *room = sync_map_get(&build->by_id, deltas[i].room_id, "");
+		struct sync_room *room = hearth_map_get(&build->by_id, deltas[i].room_id, "");
 
 		if (!room)
 			continue;
@@ -93,10 +93,10 @@ static int load_deltas(struct sync_build *build, struct hearth_error *err)
 
 static void note_final_state(struct sync_build *build, struct sync_room *room)
 {
-	sync_map_init(&room->state, build->arena, room->delta_count);
+	hearth_map_init(&room->state, build->arena, room->delta_count);
 	for (size_t i = 0; i < room->delta_count; i++) {
 		const struct hearth_state_delta *delta = &room->deltas[i];
-		struct sync_map_entry *entry = sync_map_at(&room->state, delta->type, delta->state_key);
+		struct hearth_map_entry *entry = hearth_map_at(&room->state, delta->type, delta->state_key);
 
 		if (!entry->value)
 			entry->value = hearth_arena_new_of(build->arena, struct sync_state_entry);
@@ -107,21 +107,21 @@ static void note_final_state(struct sync_build *build, struct sync_room *room)
 /* The timeline keeps what follows the latest state event that is not, or not any more, the room's state. */
 static void cut_misleading(struct sync_build *build, struct sync_room *room)
 {
-	struct sync_map seen;
+	struct hearth_map seen;
 
-	sync_map_init(&seen, build->arena, 0);
+	hearth_map_init(&seen, build->arena, 0);
 	for (size_t i = room->timeline_count; i-- > 0;) {
 		const struct hearth_stored_event *event = &room->timeline[i];
 		const struct sync_state_entry *entry;
-		struct sync_map_entry *later;
+		struct hearth_map_entry *later;
 
 		if (!event->state_key)
 			continue;
-		later = sync_map_at(&seen, event->type, event->state_key);
+		later = hearth_map_at(&seen, event->type, event->state_key);
 		if (later->value)
 			continue;
 		later->value = (void *)event;
-		entry = sync_map_get(&room->state, event->type, event->state_key);
+		entry = hearth_map_get(&room->state, event->type, event->state_key);
 		if (entry && entry->final_id && !strcmp(entry->final_id, event->event_id))
 			continue;
 		room->timeline += i + 1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "map.h"
+#include <hearth/map.h>
 
 #include <string.h>
 
 #include <hearth/matrix/id.h>
 
-#define INITIAL_CAPACITY 64
+#define LEAST_CAPACITY 16
 
 /* --- SipHash-1-3 over both strings and a separator --- */
 struct sip {
@@ -74,68 +74,90 @@ static uint32_t hash_of(const struct hearth_map *map, const char *first, const c
 	return (uint32_t)(sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3);
 }
 
-static struct hearth_map_slot *slots_new(struct hearth_arena *arena, uint32_t capacity)
+void hearth_map_init(struct hearth_map *map, struct hearth_arena *arena, size_t expected)
 {
-	struct hearth_map_slot *slots = hearth_arena_array_of(arena, struct hearth_map_slot, capacity);
-
-	for (uint32_t i = 0; i < capacity; i++)
-		slots[i].value = HEARTH_MAP_NONE;
-	return slots;
+	*map = (struct hearth_map){ .arena = arena, .capacity = LEAST_CAPACITY };
+	hearth_assert(expected < UINT32_MAX / 4);
+	while (map->capacity / 4 * 3 <= expected)
+		map->capacity *= 2;
 }
 
-void hearth_map_init(struct hearth_map *map, struct hearth_arena *arena)
+static void start(struct hearth_map *map)
 {
 	char random[2 * sizeof(map->key)];
 
 	hearth_id_random(random, sizeof(random));
-	*map = (struct hearth_map){ .arena = arena, .capacity = INITIAL_CAPACITY };
 	for (size_t i = 0; i < sizeof(random); i++)
 		map->key[i % 2] = map->key[i % 2] * 67 + (unsigned char)random[i];
-	map->slots = slots_new(arena, map->capacity);
+	map->entries = hearth_arena_array_of(map->arena, struct hearth_map_entry, map->capacity);
 }
 
 /* The slot of the key, or the free one where it would go. */
-static struct hearth_map_slot *slot_of(const struct hearth_map *map, const char *first, const char *second,
-				       uint32_t hash)
+static struct hearth_map_entry *slot_of(const struct hearth_map *map, const char *first, const char *second, uint32_t hash)
 {
 	for (uint32_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1)) {
-		struct hearth_map_slot *slot = &map->slots[i];
+		struct hearth_map_entry *entry = &map->entries[i];
 
-		if (slot->value == HEARTH_MAP_NONE)
-			return slot;
-		if (slot->hash == hash && strcmp(slot->first, first) == 0 && strcmp(slot->second, second) == 0)
-			return slot;
+		if (!entry->first)
+			return entry;
+		if (entry->hash == hash && strcmp(entry->first, first) == 0 && strcmp(entry->second, second) == 0)
+			return entry;
 	}
 }
 
 static void grow(struct hearth_map *map)
 {
-	struct hearth_map_slot *old = map->slots;
+	struct hearth_map_entry *old = map->entries;
 	uint32_t old_capacity = map->capacity;
 
 	hearth_assert(old_capacity <= UINT32_MAX / 2);
 	map->capacity = old_capacity * 2;
-	map->slots = slots_new(map->arena, map->capacity);
+	map->entries = hearth_arena_array_of(map->arena, struct hearth_map_entry, map->capacity);
 	for (uint32_t i = 0; i < old_capacity; i++)
-		if (old[i].value != HEARTH_MAP_NONE)
+		if (old[i].first)
 			*slot_of(map, old[i].first, old[i].second, old[i].hash) = old[i];
 }
 
-uint32_t hearth_map_get(const struct hearth_map *map, const char *first, const char *second)
+struct hearth_map_entry *hearth_map_at(struct hearth_map *map, const char *first, const char *second)
 {
-	return slot_of(map, first, second, hash_of(map, first, second))->value;
+	struct hearth_map_entry *entry;
+	uint32_t hash;
+
+	if (!map->entries)
+		start(map);
+	else if (map->count >= map->capacity / 4 * 3)
+		grow(map);
+	hash = hash_of(map, first, second);
+	entry = slot_of(map, first, second, hash);
+	if (!entry->first) {
+		*entry = (struct hearth_map_entry){ .first = first, .second = second, .hash = hash };
+		map->count++;
+	}
+	return entry;
 }
 
-uint32_t hearth_map_add(struct hearth_map *map, const char *first, const char *second, uint32_t value)
+struct hearth_map_entry *hearth_map_find(const struct hearth_map *map, const char *first, const char *second)
 {
-	uint32_t hash = hash_of(map, first, second);
-	struct hearth_map_slot *slot = slot_of(map, first, second, hash);
+	struct hearth_map_entry *entry;
 
-	if (slot->value != HEARTH_MAP_NONE)
-		return slot->value;
-	*slot = (struct hearth_map_slot){ .first = first, .second = second, .hash = hash, .value = value };
-	map->count++;
-	if (map->count > map->capacity / 4 * 3)
-		grow(map);
-	return value;
+	if (!map->entries)
+		return NULL;
+	entry = slot_of(map, first, second, hash_of(map, first, second));
+	return entry->first ? entry : NULL;
+}
+
+struct hearth_map_entry *hearth_map_next(const struct hearth_map *map, const struct hearth_map_entry *entry)
+{
+	size_t at = entry ? (size_t)(entry - map->entries) + 1 : 0;
+
+	while (map->entries && at < map->capacity && !map->entries[at].first)
+		at++;
+	return map->entries && at < map->capacity ? &map->entries[at] : NULL;
+}
+
+void *hearth_map_get(const struct hearth_map *map, const char *first, const char *second)
+{
+	const struct hearth_map_entry *entry = hearth_map_find(map, first, second);
+
+	return entry ? entry->value : NULL;
 }

@@ -25,21 +25,23 @@ void hearth_state_push(struct resolution *r, struct list *list, uint32_t item)
 
 uint32_t hearth_state_node(struct resolution *r, const char *id)
 {
-	uint32_t node = hearth_map_add(&r->node_of_id, id, "", r->node_count);
+	struct hearth_map_entry *place = hearth_map_at(&r->node_of_id, id, "");
 
-	if (node < r->node_count)
-		return node;
+	if (place->number)
+		return (uint32_t)place->number - 1;
+	place->number = r->node_count + 1;
 	r->nodes = with_room(r, r->nodes, r->node_count, &r->node_capacity, sizeof(*r->nodes));
 	r->nodes[r->node_count++] = (struct node){ .id = id, .key = STATE_NONE };
-	return node;
+	return r->node_count - 1;
 }
 
 uint32_t hearth_state_key(struct resolution *r, const char *type, const char *state_key)
 {
-	uint32_t key = hearth_map_add(&r->key_of_state, type, state_key, r->key_count);
+	struct hearth_map_entry *place = hearth_map_at(&r->key_of_state, type, state_key);
 
-	if (key < r->key_count)
-		return key;
+	if (place->number)
+		return (uint32_t)place->number - 1;
+	place->number = r->key_count + 1;
 	r->keys = with_room(r, r->keys, r->key_count, &r->key_capacity, sizeof(*r->keys));
 	r->keys[r->key_count++] = (struct key){
 		.type = type,
@@ -47,7 +49,14 @@ uint32_t hearth_state_key(struct resolution *r, const char *type, const char *st
 		.unconflicted = STATE_NONE,
 		.resolved = STATE_NONE,
 	};
-	return key;
+	return r->key_count - 1;
+}
+
+uint32_t hearth_state_resolved(const struct resolution *r, const char *type, const char *state_key)
+{
+	const struct hearth_map_entry *place = hearth_map_find(&r->key_of_state, type, state_key);
+
+	return place ? r->keys[place->number - 1].resolved : STATE_NONE;
 }
 
 /* Version 12 events do not cite the create event: their room id names it. */

@@ -12,10 +12,10 @@ struct needs {
 static void need(void *context, const char *type, const char *state_key)
 {
 	const struct needs *needs = context;
-	uint32_t key = hearth_map_get(&needs->r->key_of_state, type, state_key);
+	uint32_t node = hearth_state_resolved(needs->r, type, state_key);
 
-	if (key != HEARTH_MAP_NONE && needs->r->keys[key].resolved != STATE_NONE)
-		hearth_state_push(needs->r, needs->nodes, needs->r->keys[key].resolved);
+	if (node != STATE_NONE)
+		hearth_state_push(needs->r, needs->nodes, node);
 }
 
 int hearth_state_load_for_auth(struct resolution *r, const struct list *nodes)
@@ -60,10 +60,10 @@ static const struct hearth_event *look_up(void *context, const char *type, const
 {
 	const struct view *view = context;
 	const struct hearth_event *event = NULL;
-	uint32_t key = hearth_map_get(&view->r->key_of_state, type, state_key);
+	uint32_t node = hearth_state_resolved(view->r, type, state_key);
 
-	if (key != HEARTH_MAP_NONE && view->r->keys[key].resolved != STATE_NONE)
-		event = usable(view->r->nodes[view->r->keys[key].resolved].event);
+	if (node != STATE_NONE)
+		event = usable(view->r->nodes[node].event);
 	return event || !view->citing ? event : cited(view, type, state_key);
 }
 

@@ -74,8 +74,7 @@ static int step(struct resolution *r, struct search *search)
 
 static int find_mainline(struct resolution *r, const struct list *nodes)
 {
-	uint32_t key = hearth_map_get(&r->key_of_state, "m.room.power_levels", "");
-	struct search search = { .head = key == HEARTH_MAP_NONE ? STATE_NONE : r->keys[key].resolved };
+	struct search search = { .head = hearth_state_resolved(r, "m.room.power_levels", "") };
 	int error;
 
 	for (size_t i = 0; i < nodes->count; i++)

@@ -6,9 +6,9 @@
 #ifndef HEARTH_STATE_PRIVATE_H
 #define HEARTH_STATE_PRIVATE_H
 
+#include <hearth/map.h>
 #include <hearth/matrix/state.h>
 
-#include "map.h"
 
 #define STATE_NONE UINT32_MAX
 
@@ -63,11 +63,11 @@ struct resolution {
 	struct node *nodes;
 	uint32_t node_count;
 	size_t node_capacity;
-	struct hearth_map node_of_id;
+	struct hearth_map node_of_id; /* each index plus one */
 	struct key *keys;
 	uint32_t key_count;
 	size_t key_capacity;
-	struct hearth_map key_of_state;
+	struct hearth_map key_of_state; /* each index plus one */
 	struct list conflicted; /* nodes, each once */
 	struct list full;       /* the full conflicted set, as far as it is known */
 };
@@ -77,6 +77,8 @@ void hearth_state_push(struct resolution *r, struct list *list, uint32_t item);
 /* --- state_graph.c --- */
 uint32_t hearth_state_node(struct resolution *r, const char *id);
 uint32_t hearth_state_key(struct resolution *r, const char *type, const char *state_key);
+/* The node that the state has come to for this key, STATE_NONE. */
+uint32_t hearth_state_resolved(const struct resolution *r, const char *type, const char *state_key);
 /* Brings the events of these nodes in one fetch, without those that are there. */
 int hearth_state_load(struct resolution *r, const struct list *nodes);
 /* Brings the events that the given ones cite, in one fetch. */

@@ -17,8 +17,8 @@ int hearth_state_resolve(struct hearth_arena *arena, const struct hearth_room_ve
 	};
 	int error;
 
-	hearth_map_init(&r.node_of_id, arena);
-	hearth_map_init(&r.key_of_state, arena);
+	hearth_map_init(&r.node_of_id, arena, /* expected= */ 0);
+	hearth_map_init(&r.key_of_state, arena, /* expected= */ 0);
 	if (version->state_resolution == HEARTH_STATE_RESOLUTION_V1)
 		error = hearth_state_resolve_v1(&r);
 	else
