@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole scenario in order. Alice and Bob of the first two steps stay signed in throughout.
+import { runSteps } from "./steps.mjs";
+import "./step_messages.mjs";
+
+await runSteps({});
