@@ -243,6 +243,8 @@ HEARTH_SUSPENDS int accounts_filter(const struct hearth_accounts *service, struc
 void accounts_service_fill(struct accounts *accounts);
 HEARTH_SUSPENDS int accounts_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
 				  struct hearth_sync_sink *sink, struct hearth_error *err);
+/* follow.c: answers room.on_followed. */
+HEARTH_SUSPENDS int accounts_on_followed(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
 HEARTH_SUSPENDS int accounts_jobs_expire(void *self, struct hearth_task *task, struct hearth_error *err);
 HEARTH_SUSPENDS int accounts_jobs_stale_devices(void *self, struct hearth_task *task, struct hearth_error *err);
 

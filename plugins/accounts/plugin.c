@@ -178,6 +178,9 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 	POINT(HEARTH_HOOK_CAPABILITIES_EXTEND, ALL, OPEN, 0),
 	{ .id = NULL }
 };
+static const struct hearth_hook HOOKS[] = {
+	{ .id = HEARTH_HOOK_ROOM_ON_FOLLOWED, .fn = accounts_on_followed }, { .id = NULL }
+};
 static const struct hearth_job JOBS[] = {
 	{ .name = "accounts.expire", .every_ms = 3600000, .run = accounts_jobs_expire,
 	  .about = "Removes expired login tokens, OpenID tokens and authentication sessions." },
@@ -190,5 +193,5 @@ HEARTH_PLUGIN(accounts,
 	.version = "1.0.0", .license = "Apache-2.0",
 	.summary = "Users, sessions, devices, profiles, account data and user-interactive authentication.",
 	.needs = NEEDS, .offers = OFFERS, .endpoints = ENDPOINTS, .streams = STREAMS, .hook_points = HOOK_POINTS, .jobs = JOBS,
-	.migrations = accounts_migrations, .config = CONFIGS,
+	.migrations = accounts_migrations, .config = CONFIGS, .hooks = HOOKS,
 	.load = accounts_load, .start = accounts_start, .drain = accounts_drain, .stop = accounts_stop);

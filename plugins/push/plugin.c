@@ -17,6 +17,7 @@ static const struct hearth_need NEEDS[] = {
 static const struct hearth_hook HOOKS[] = {
 	{ .id = HEARTH_HOOK_EVENT_PERSISTING, .fn = count_on_persisting },
 	{ .id = HEARTH_HOOK_RECEIPT_STORED, .fn = unread_on_receipt },
+	{ .id = HEARTH_HOOK_ROOM_ON_FOLLOWED, .fn = follow_on_followed },
 	{ .id = NULL }
 };
 

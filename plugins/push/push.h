@@ -69,6 +69,12 @@ void push_cache_forget_room(struct push_cache *cache, const char *room_id);
 /* --- rules.c --- */
 extern const struct hearth_endpoint RULE_ENDPOINTS[];
 extern const struct hearth_stream PUSH_RULES_STREAM;
+/* Puts a rule in front of all others of its kind; rule is checked already. */
+HEARTH_SUSPENDS int rules_put(struct push *push, struct hearth_task *task, const char *user_id, const char *kind,
+			      const char *rule_id, const struct hearth_json *rule, struct hearth_error *err);
+
+/* --- follow.c --- */
+HEARTH_SUSPENDS int follow_on_followed(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
 
 /* --- count.c --- */
 HEARTH_SUSPENDS int count_on_persisting(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);

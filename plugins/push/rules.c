@@ -225,6 +225,15 @@ static const struct hearth_json *rule_body(struct hearth_arena *arena, const str
 	return rule;
 }
 
+int rules_put(struct push *push, struct hearth_task *task, const char *user_id, const char *kind, const char *rule_id,
+	      const struct hearth_json *rule, struct hearth_error *err)
+{
+	struct changing changing = { .push = push, .arena = push->tasks->arena(task),
+				     .rule = { .user_id = user_id, .kind = kind, .rule_id = rule_id, .rule = rule } };
+
+	return push->db->transact(task, HEARTH_TX_WRITE, change_in_tx, &changing, err);
+}
+
 HEARTH_SUSPENDS static int put_rule(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				    struct hearth_error *err)
 {

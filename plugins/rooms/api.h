@@ -10,7 +10,7 @@
 #define ROOMS_ROOM_ID(struct_) HEARTH_PATH(struct_, room_id, "roomId", .format = HEARTH_ROOM_ID)
 
 extern const struct hearth_endpoint CREATE_ENDPOINTS[], MEMBERSHIP_ENDPOINTS[], SEND_ENDPOINTS[], STATE_ENDPOINTS[],
-	HISTORY_ENDPOINTS[], ALIAS_ENDPOINTS[], RELATION_ENDPOINTS[];
+	HISTORY_ENDPOINTS[], ALIAS_ENDPOINTS[], RELATION_ENDPOINTS[], UPGRADE_ENDPOINTS[];
 
 /* profile.c: answers hook profile.changed. */
 HEARTH_SUSPENDS int rooms_on_profile(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
@@ -19,6 +19,11 @@ HEARTH_SUSPENDS int rooms_on_profile(void *self, struct hearth_task *task, void 
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_member_content(struct rooms *r, struct hearth_task *task, const char *user_id, const char *membership,
 		       const char *reason, struct hearth_json **ret_content, struct hearth_error *err);
+
+/* api_upgrade.c: runs room.on_followed where the room, which the user has just joined, replaces another one. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_follow(struct rooms *r, struct hearth_task *task, const char *user_id, const char *room_id,
+	       struct hearth_error *err);
 
 /* {"event_id": event_id} */
 void api_write_event_id(struct hearth_request *req, const char *event_id);

@@ -118,6 +118,8 @@ HEARTH_SUSPENDS static int enter(struct rooms *r, struct hearth_task *task, stru
 	/* Joining again changes nothing, and is no way to change a name either (that is the profile's). */
 	if (rc >= 0 && !(old.membership && !strcmp(old.membership, "join") && !strcmp(membership, "join")))
 		rc = change(r, task, req, room_id, user_id, membership, true, args, err);
+	if (rc >= 0 && !strcmp(membership, "join"))
+		rc = api_follow(r, task, user_id, room_id, err);
 	if (rc >= 0)
 		write_room_id(req, room_id);
 	return rc;

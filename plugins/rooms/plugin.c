@@ -39,6 +39,7 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks to join" },
 	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user invites another one" },
 	{ HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user names a room" },
+	{ HEARTH_HOOK_ROOM_ON_FOLLOWED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "A user comes into a room's replacement" },
 	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
 	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },
 	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, "Stores more in the same transaction" },
@@ -52,7 +53,7 @@ static const struct hearth_field CONFIG[] = {
 static const struct hearth_field *const CONFIGS[] = { CONFIG, NULL };
 static const struct hearth_endpoint *const ENDPOINTS[] = {
 	CREATE_ENDPOINTS, MEMBERSHIP_ENDPOINTS, SEND_ENDPOINTS, STATE_ENDPOINTS, HISTORY_ENDPOINTS,
-	ALIAS_ENDPOINTS, RELATION_ENDPOINTS, NULL
+	ALIAS_ENDPOINTS, RELATION_ENDPOINTS, UPGRADE_ENDPOINTS, NULL
 };
 
 static const struct hearth_hook HOOKS[] = {

@@ -113,6 +113,17 @@ struct hearth_hook_room {
 	uint32_t                  invited; /* room.may_join: the user has an invite */
 };
 
+/*
+ * room.on_followed: all, fail-open. A local user has come into a room that replaces another one (an upgrade): what is
+ * theirs in the old room (tags, push rules) is theirs in the new one.
+ */
+#define HEARTH_HOOK_ROOM_ON_FOLLOWED "room.on_followed"
+struct hearth_hook_follow {
+	const char *user_id;
+	const char *old_room_id;
+	const char *room_id;
+};
+
 /* user.check_registration, user.check_login: first, fail-open. */
 #define HEARTH_HOOK_USER_CHECK_REGISTRATION "user.check_registration"
 #define HEARTH_HOOK_USER_CHECK_LOGIN "user.check_login"

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Room upgrades: POST /rooms/{roomId}/upgrade and what follows a user into the new room."""
+import people
+from people import Person, equal, good, pair, quote, refused
+
+
+def state(person, room, kind, key=""):
+    status, body = person.call("GET", f"/rooms/{quote(room)}/state/{kind}/{quote(key)}")
+    return body if status == 200 else None
+
+
+def put_state(person, room, kind, content, key=""):
+    return good(person.call("PUT", f"/rooms/{quote(room)}/state/{kind}/{quote(key)}", content))["event_id"]
+
+
+def upgrade(person, room, version, **more):
+    return good(person.call("POST", f"/rooms/{quote(room)}/upgrade", {"new_version": version, **more}))["replacement_room"]
+
+
+def test_every_version(s):
+    alice = Person(s, "every_a")
+    room = alice.create(name="same name", room_version="1")
+    for version in [*range(2, 13), 1]:
+        new = upgrade(alice, room, str(version))
+        create = state(alice, new, "m.room.create")
+        equal(create.get("room_version", "1"), str(version))
+        equal(create["predecessor"]["room_id"], room)
+        equal("event_id" in create["predecessor"], version != 12)
+        equal(state(alice, room, "m.room.tombstone")["replacement_room"], new)
+        equal(state(alice, new, "m.room.name"), {"name": "same name"})
+        equal(alice.id in state(alice, new, "m.room.power_levels")["users"], version != 12)
+        alice.say(new, "works", "t")
+        room = new
+
+
+def test_state_is_copied(s):
+    alice, bob, room = pair(s, "copied", topic="about")
+    put_state(alice, room, "m.room.name", {"name": "n"})
+    copied = {
+        "m.room.avatar": {"url": "mxc://example.com/a"},
+        "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"},
+        "m.room.guest_access": {"guest_access": "can_join"},
+        "m.room.history_visibility": {"history_visibility": "joined"},
+        "m.room.join_rules": {"join_rule": "knock"},
+        "m.room.server_acl": {"allow": ["*"], "deny": ["evil.example"], "allow_ip_literals": False},
+    }
+    for kind, content in copied.items():
+        put_state(alice, room, kind, content)
+    put_state(alice, room, "org.example.own", {"not": "copied"})
+    good(alice.call("POST", f"/rooms/{quote(room)}/ban", {"user_id": "@spammer:elsewhere.example", "reason": "spam"}))
+    levels = state(alice, room, "m.room.power_levels")
+    levels["users"][bob.id] = 50
+    put_state(alice, room, "m.room.power_levels", levels)
+    new = upgrade(alice, room, "10")
+    for kind, content in {**copied, "m.room.name": {"name": "n"}, "m.room.topic": state(alice, room, "m.room.topic")}.items():
+        equal((kind, state(alice, new, kind)), (kind, content))
+    equal(state(alice, new, "org.example.own"), None)
+    equal(state(alice, new, "m.room.power_levels"), levels)
+    banned = state(alice, new, "m.room.member", "@spammer:elsewhere.example")
+    equal((banned["membership"], banned["reason"]), ("ban", "spam"))
+    refused(alice.call("GET", f"/rooms/{quote(new)}/state/m.room.member/{quote(bob.id)}"), 404, "M_NOT_FOUND")
+    quiet = state(alice, room, "m.room.power_levels")
+    equal((quiet["invite"], quiet["events_default"], quiet["users"]), (50, 50, levels["users"]))
+
+
+def test_who_may(s):
+    alice, bob, room = pair(s, "may")
+    stranger = Person(s, "may_c")
+    path = f"/rooms/{quote(room)}/upgrade"
+    refused(bob.call("POST", path, {"new_version": "11"}), 403, "M_FORBIDDEN")
+    refused(stranger.call("POST", path, {"new_version": "11"}), 403, "M_FORBIDDEN")
+    refused(alice.call("POST", path, {"new_version": "99"}), 400, "M_UNSUPPORTED_ROOM_VERSION")
+    refused(alice.call("POST", path, {}), 400, "M_MISSING_PARAM")
+    refused(alice.call("POST", path, {"new_version": 11}), 400, "M_BAD_JSON")
+    refused(alice.call("POST", "/rooms/!nowhere:example.com/upgrade", {"new_version": "11"}), 403, "M_FORBIDDEN")
+    equal(state(alice, room, "m.room.tombstone"), None)
+
+
+def test_little_power_is_enough(s):
+    """Who may send a tombstone and no more still leaves the new room with the old one's levels."""
+    alice, bob, room = pair(s, "little", room_version="9")
+    levels = state(alice, room, "m.room.power_levels")
+    levels["users"][bob.id] = "40"
+    levels["events"]["m.room.tombstone"] = 40
+    put_state(alice, room, "m.room.power_levels", levels)
+    new = upgrade(bob, room, "11")
+    equal(state(bob, room, "m.room.tombstone")["replacement_room"], new)
+    equal(state(bob, room, "m.room.power_levels"), levels)
+    equal(state(bob, new, "m.room.power_levels")["users"], {alice.id: 100, bob.id: 40})
+
+
+def test_creators_of_version_12(s):
+    alice, bob, room = pair(s, "creators", room_version="12", creation_content={"additional_creators": ["@x:example.com"]})
+    levels = state(alice, room, "m.room.power_levels")
+    levels["users"][bob.id] = 100
+    put_state(alice, room, "m.room.power_levels", levels)
+    new = upgrade(alice, room, "12", additional_creators=[bob.id])
+    equal(state(alice, new, "m.room.create")["additional_creators"], [bob.id])
+    equal(state(alice, new, "m.room.power_levels")["users"], {})
+    refused(alice.call("POST", f"/rooms/{quote(new)}/upgrade", {"new_version": "12", "additional_creators": ["no id"]}), 400,
+            "M_INVALID_PARAM")
+    older = upgrade(alice, new, "11", additional_creators=[bob.id])
+    assert "additional_creators" not in state(alice, older, "m.room.create")
+    equal(state(alice, older, "m.room.power_levels")["users"], {alice.id: 150, bob.id: 150})
+
+
+def test_aliases_and_directory(s):
+    alice, bob, room = pair(s, "named", room_alias_name="moved", visibility="public")
+    good(alice.call("PUT", f"/directory/room/{quote('#other:example.com')}", {"room_id": room}))
+    put_state(alice, room, "m.room.canonical_alias",
+              {"alias": "#moved:example.com", "alt_aliases": ["#other:example.com", "#far:elsewhere.example"]})
+    new = upgrade(alice, room, "11")
+    for name in ("#moved:example.com", "#other:example.com"):
+        equal(good(bob.call("GET", f"/directory/room/{quote(name)}"))["room_id"], new)
+    equal(state(alice, new, "m.room.canonical_alias"), {"alias": "#moved:example.com", "alt_aliases": ["#other:example.com"]})
+    equal(state(alice, room, "m.room.canonical_alias"), {"alt_aliases": ["#far:elsewhere.example"]})
+    equal(good(bob.call("POST", f"/join/{quote('#moved:example.com')}", {}))["room_id"], new)
+
+
+def test_space_keeps_its_children(s):
+    alice = Person(s, "space_a")
+    space = alice.create(creation_content={"type": "m.space", "m.federate": False})
+    put_state(alice, space, "m.space.child", {"via": ["example.com"]}, "!child:example.com")
+    put_state(alice, space, "m.space.child", {}, "!gone:example.com")
+    new = upgrade(alice, space, "11")
+    create = state(alice, new, "m.room.create")
+    equal((create["type"], create["m.federate"]), ("m.space", False))
+    equal(state(alice, new, "m.space.child", "!child:example.com"), {"via": ["example.com"]})
+    equal(state(alice, new, "m.space.child", "!gone:example.com"), None)
+
+
+def test_own_things_follow(s):
+    alice, bob, room = pair(s, "follow")
+    for person in (alice, bob):
+        user = f"/user/{quote(person.id)}"
+        good(person.call("PUT", f"{user}/rooms/{quote(room)}/tags/m.favourite", {"order": 0.5}))
+        good(person.call("PUT", f"/pushrules/global/room/{quote(room)}", {"actions": []}))
+        good(person.call("PUT", "/pushrules/global/override/" + quote(room), {"actions": ["notify"], "conditions": [
+            {"kind": "event_match", "key": "room_id", "pattern": room}]}))
+        good(person.call("PUT", f"{user}/account_data/m.direct", {"@x:example.com": [room], "@y:example.com": ["!z:z"]}))
+        person.sync()
+    new = upgrade(alice, room, "11")
+    bob.join(new)
+    for person in (alice, bob):
+        user = f"/user/{quote(person.id)}"
+        equal(good(person.call("GET", f"{user}/rooms/{quote(new)}/tags"))["tags"], {"m.favourite": {"order": 0.5}})
+        equal(good(person.call("GET", f"/pushrules/global/room/{quote(new)}"))["actions"], [])
+        rule = good(person.call("GET", f"/pushrules/global/override/{quote(new)}"))
+        equal(rule["conditions"], [{"kind": "event_match", "key": "room_id", "pattern": new}])
+        equal(good(person.call("GET", f"{user}/account_data/m.direct")),
+              {"@x:example.com": [room, new], "@y:example.com": ["!z:z"]})
+        answer = person.sync()
+        types = {e["type"] for e in answer["rooms"]["join"][new]["account_data"]["events"]}
+        assert "m.tag" in types, types
+        assert {"m.direct", "m.push_rules"} <= {e["type"] for e in answer["account_data"]["events"]}, answer["account_data"]
+
+
+people.run(globals())
