@@ -62,7 +62,8 @@ int follow_on_followed(void *self, struct hearth_task *task, void *subject, stru
 		const struct hearth_json *rules = hearth_json_at(ruleset, k);
 
 		for (size_t i = 0; r >= 0 && i < hearth_json_size(rules); i++)
-			r = move_rule(push, task, ruleset, hearth_json_key_at(ruleset, k), hearth_json_at(rules, i), follow, err);
+			r = move_rule(push, task, ruleset, hearth_json_key_at(ruleset, k), hearth_json_at(rules, i),
+					follow, err);
 	}
 	return r;
 }

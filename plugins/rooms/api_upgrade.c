@@ -106,7 +106,8 @@ HEARTH_SUSPENDS static int read_levels(struct upgrade *u, struct hearth_error *e
 	if (hearth_power_of_user(u->create->version, u->levels, u->create, u->user_id) >=
 	    hearth_power_to_send(u->create->version, u->levels, "m.room.tombstone", 1))
 		return 0;
-	return hearth_refuse(err, 403, "M_FORBIDDEN", "you cannot upgrade this room: that takes the power to send m.room.tombstone");
+	return hearth_refuse(err, 403, "M_FORBIDDEN",
+			"you cannot upgrade this room: that takes the power to send m.room.tombstone");
 }
 
 HEARTH_SUSPENDS static int read_old_room(struct upgrade *u, struct hearth_error *err)
@@ -321,7 +322,8 @@ static int split_alias(struct upgrade *u, struct hearth_json **ret_stays, struct
 	for (size_t i = 0; i < hearth_json_size(others); i++) {
 		const char *other = hearth_json_string(hearth_json_at(others, i), NULL);
 
-		hearth_json_append(other && hearth_id_is_local(other, u->r->server_name) ? go : stay, hearth_json_at(others, i));
+		hearth_json_append(other && hearth_id_is_local(other, u->r->server_name) ? go : stay,
+				hearth_json_at(others, i));
 	}
 	hearth_json_remove(*ret_stays, "alt_aliases");
 	if (hearth_json_size(stay))
