@@ -10,7 +10,7 @@
 #define ROOMS_ROOM_ID(struct_) HEARTH_PATH(struct_, room_id, "roomId", .format = HEARTH_ROOM_ID)
 
 extern const struct hearth_endpoint CREATE_ENDPOINTS[], MEMBERSHIP_ENDPOINTS[], SEND_ENDPOINTS[], STATE_ENDPOINTS[],
-	HISTORY_ENDPOINTS[], ALIAS_ENDPOINTS[], RELATION_ENDPOINTS[], UPGRADE_ENDPOINTS[];
+	HISTORY_ENDPOINTS[], ALIAS_ENDPOINTS[], RELATION_ENDPOINTS[], UPGRADE_ENDPOINTS[], THREAD_ENDPOINTS[];
 
 /* profile.c: answers hook profile.changed. */
 HEARTH_SUSPENDS int rooms_on_profile(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
@@ -24,6 +24,11 @@ int api_member_content(struct rooms *r, struct hearth_task *task, const char *us
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_follow(struct rooms *r, struct hearth_task *task, const char *user_id, const char *room_id,
 	       struct hearth_error *err);
+
+/* relate.c: 400 where the relation that a message names is not to be had. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_check_relation(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft,
+		       struct hearth_error *err);
 
 /* {"event_id": event_id} */
 void api_write_event_id(struct hearth_request *req, const char *event_id);

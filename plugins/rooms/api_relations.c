@@ -8,9 +8,12 @@
 
 #define LIMIT_DEFAULT "50"
 #define LIMIT_MAX 100
+#define DEPTH_MAX 3
+#define TEXT_OF_(value_) #value_
+#define TEXT_OF(value_) TEXT_OF_(value_)
 
 struct relation_args {
-	const char *room_id, *event_id, *rel_type, *type, *from, *to, *dir;
+	const char *room_id, *event_id, *rel_type, *type, *from, *to, *dir, *recurse;
 	int64_t     limit;
 };
 
@@ -19,6 +22,7 @@ struct relation_args {
 #define PAGE                                                                                       \
 	HEARTH_QUERY(struct relation_args, from, "from", .max = 4096),                             \
 	HEARTH_QUERY(struct relation_args, to, "to", .max = 4096),                                 \
+	HEARTH_QUERY(struct relation_args, recurse, "recurse", .choices = "true|false"),           \
 	HEARTH_QUERY(struct relation_args, dir, "dir", .choices = "b|f", .fallback = "b"),         \
 	HEARTH_QUERY(struct relation_args, limit, "limit", .min = 1, .max = INT64_MAX, .fallback = LIMIT_DEFAULT)
 
@@ -40,19 +44,31 @@ static const struct hearth_field PAGE_PARAMS[] = {
 	HEARTH_COLUMN(struct page, low), HEARTH_COLUMN(struct page, high), HEARTH_COLUMN(struct page, most), HEARTH_FIELDS_END
 };
 
-/* Between two positions of the stream, exclusive; a redacted event relates to nothing any more. */
-#define RELATED                                                                                                    \
-	"SELECT " ROOMS_EVENT_COLUMNS " FROM event_relations x JOIN " ROOMS_EVENT_TABLES " ON e.number = x.event"     \
-	" WHERE x.parent = $1 AND ($2::text IS NULL OR x.rel_type = $2) AND ($3::text IS NULL OR x.type = $3)"     \
+/*
+ * Between two positions of the stream, exclusive; a redacted event relates to nothing any more. RECURSIVE: those, too,
+ * that relate to what relates; an event in between that does not match ends the chain.
+ */
+#define MATCHES "($2::text IS NULL OR x.rel_type = $2) AND ($3::text IS NULL OR x.type = $3)"
+#define RELATED                                                                                                     \
+	"SELECT " ROOMS_EVENT_COLUMNS " FROM event_relations x JOIN " ROOMS_EVENT_TABLES " ON e.number = x.event"      \
+	" JOIN events a ON a.event_id = $1 AND a.room = x.room WHERE x.parent = $1 AND " MATCHES                     \
 	" AND x.stream_ordering > $4 AND x.stream_ordering < $5 AND e.redacted_by IS NULL ORDER BY x.stream_ordering"
+#define RECURSIVE                                                                                                   \
+	"WITH RECURSIVE related AS (SELECT x.event, x.room, x.stream_ordering, 1 AS steps FROM event_relations x"    \
+	" JOIN events a ON a.event_id = $1 AND a.room = x.room WHERE x.parent = $1 AND " MATCHES                     \
+	" UNION SELECT x.event, x.room, x.stream_ordering, related.steps + 1 FROM related"                           \
+	" JOIN events a ON a.number = related.event JOIN event_relations x ON x.parent = a.event_id"                 \
+	" AND x.room = related.room WHERE related.steps < " TEXT_OF(DEPTH_MAX) " AND " MATCHES ")"                   \
+	" SELECT " ROOMS_EVENT_COLUMNS " FROM (SELECT DISTINCT event, stream_ordering FROM related) x"               \
+	" JOIN " ROOMS_EVENT_TABLES " ON e.number = x.event WHERE x.stream_ordering > $4 AND x.stream_ordering < $5" \
+	" AND e.redacted_by IS NULL ORDER BY x.stream_ordering"
+#define STATEMENT(name_, sql_)                                                    \
+	{ .name = "rooms.select_relations_" name_, .sql = sql_ " LIMIT $6",       \
+	  .params = PAGE_PARAMS, .row = ROOMS_EVENT_ROW, .row_size = sizeof(struct rooms_event_row) }
 
-static const struct hearth_statement SELECT_FORWARDS = {
-	.name = "rooms.select_relations_forwards", .sql = RELATED " LIMIT $6",
-	.params = PAGE_PARAMS, .row = ROOMS_EVENT_ROW, .row_size = sizeof(struct rooms_event_row),
-};
-static const struct hearth_statement SELECT_BACKWARDS = {
-	.name = "rooms.select_relations_backwards", .sql = RELATED " DESC LIMIT $6",
-	.params = PAGE_PARAMS, .row = ROOMS_EVENT_ROW, .row_size = sizeof(struct rooms_event_row),
+static const struct hearth_statement SELECT_RELATIONS[2][2] = {
+	{ STATEMENT("forwards", RELATED), STATEMENT("backwards", RELATED " DESC") },
+	{ STATEMENT("forwards_recursive", RECURSIVE), STATEMENT("backwards_recursive", RECURSIVE " DESC") },
 };
 
 /* Both kinds of token as a bound of the stream; a sync token stands behind its event, a point before it. */
@@ -112,6 +128,8 @@ HEARTH_SUSPENDS static int write_page(struct rooms *r, struct hearth_task *task,
 		hearth_write_string(req->out, "prev_batch", args->from);
 	if (more)
 		hearth_write_string(req->out, "next_batch", token);
+	if (args->recurse)
+		hearth_write_int(req->out, "recursion_depth", *args->recurse == 't' ? DEPTH_MAX : 1);
 	hearth_write_end(req->out);
 	return 0;
 }
@@ -121,7 +139,7 @@ HEARTH_SUSPENDS static int get_relations(void *self, struct hearth_task *task, s
 {
 	const struct relation_args *args = fields;
 	struct rooms *r = self;
-	bool backwards = *args->dir == 'b';
+	bool backwards = *args->dir == 'b', recurse = args->recurse && *args->recurse == 't';
 	int64_t limit = args->limit < LIMIT_MAX ? args->limit : LIMIT_MAX;
 	struct page page = { args->event_id, args->rel_type, args->type, INT64_MIN, INT64_MAX, limit + 1 };
 	struct hearth_stored_event *events;
@@ -135,7 +153,7 @@ HEARTH_SUSPENDS static int get_relations(void *self, struct hearth_task *task, s
 	if (rc >= 0)
 		rc = read_bound(args->to, !backwards, backwards ? &page.low : &page.high, err);
 	if (rc >= 0)
-		rc = r->db->read(task, backwards ? &SELECT_BACKWARDS : &SELECT_FORWARDS, &page, &rows, err);
+		rc = r->db->read(task, &SELECT_RELATIONS[recurse][backwards], &page, &rows, err);
 	if (rc < 0)
 		return rc;
 	count = rows.count > (size_t)limit ? (size_t)limit : rows.count;

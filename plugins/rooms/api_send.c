@@ -54,11 +54,13 @@ HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, str
 				       struct hearth_error *err)
 {
 	struct hearth_draft draft = draft_of(req, fields);
+	int rc;
 
 	/* A redaction that is sent as a message names its event in the content (version 11) or at the top (before). */
 	if (!strcmp(draft.type, "m.room.redaction"))
 		draft.redacts = hearth_json_get_string(draft.content, "redacts");
-	return send_draft(self, task, req, &draft, err);
+	rc = api_check_relation(self, task, &draft, err);
+	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
 }
 
 HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,

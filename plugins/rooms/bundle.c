@@ -7,6 +7,7 @@
 struct bundle_params {
 	struct hearth_texts parents;
 	const char *viewer;
+	struct hearth_texts ignored;
 };
 struct bundle_row {
 	int64_t kind, event, count, participated;
@@ -17,25 +18,37 @@ enum kind { EDIT = 1, THREAD, REFERENCES };
 
 #define BUNDLE(member) HEARTH_COLUMN(struct bundle_row, member)
 static const struct hearth_field BUNDLE_PARAMS[] = { HEARTH_COLUMN(struct bundle_params, parents),
-						     HEARTH_COLUMN(struct bundle_params, viewer), HEARTH_FIELDS_END };
+						     HEARTH_COLUMN(struct bundle_params, viewer),
+						     HEARTH_COLUMN(struct bundle_params, ignored), HEARTH_FIELDS_END };
 static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), BUNDLE(count), BUNDLE(participated),
 						  BUNDLE(parent), BUNDLE(references), HEARTH_FIELDS_END };
+/*
+ * State events, edits and annotations have no aggregations; a redacted event has no edit, but is the root of its thread
+ * still. What an ignored user sends counts nowhere.
+ */
+#define PARENTS                                                                                                      \
+	"WITH p AS MATERIALIZED (SELECT e.event_id, e.room, e.sender, e.type, e.redacted_by FROM events e "          \
+	"WHERE e.event_id = ANY($1) AND e.state_key IS NULL AND NOT EXISTS (SELECT FROM event_relations own "        \
+	"WHERE own.event = e.number AND own.rel_type IN ('m.replace', 'm.annotation'))) "
+#define CHILD(rel_type_)                                                                                             \
+	"l.parent = p.event_id AND l.rel_type = '" rel_type_ "' AND l.room = p.room AND l.sender <> ALL($3::text[]) "
+#define LATEST_EDIT                                                                                                  \
+	"SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("      \
+	"SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE " CHILD("m.replace")        \
+	"AND l.sender = p.sender AND l.type = p.type AND p.redacted_by IS NULL AND (l.type = 'm.room.encrypted' OR " \
+	"e.json::json -> 'content' -> 'm.new_content' IS NOT NULL) "                                                 \
+	"ORDER BY e.origin_server_ts DESC, e.event_id DESC LIMIT 1) x "
+#define THREAD_SUMMARY                                                                                               \
+	"SELECT 2, x.event, x.count, (x.mine OR p.sender = $2)::int::bigint, p.event_id, '{}' FROM p CROSS JOIN "    \
+	"LATERAL (SELECT (array_agg(l.event ORDER BY l.stream_ordering DESC))[1] AS event, count(*) AS count, "      \
+	"bool_or(l.sender = $2) AS mine FROM event_relations l WHERE " CHILD("m.thread") ") x WHERE x.count > 0 "
+#define REFERENCE_LIST                                                                                               \
+	"SELECT 3, 0, x.count, 0, p.event_id, x.ids FROM p CROSS JOIN LATERAL (SELECT count(*) AS count, "           \
+	"array_agg(e.event_id ORDER BY l.stream_ordering) AS ids FROM event_relations l "                            \
+	"JOIN events e ON e.number = l.event WHERE " CHILD("m.reference") ") x WHERE x.count > 0 "
 static const struct hearth_statement SELECT_BUNDLES = {
 	.name = "rooms.select_bundles",
-	.sql = "WITH p AS MATERIALIZED (SELECT event_id, room, sender, type FROM events WHERE event_id = ANY($1) "
-	       "AND redacted_by IS NULL AND state_key IS NULL) "
-	       "SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("
-	       "SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE l.parent = p.event_id "
-	       "AND l.rel_type = 'm.replace' AND l.room = p.room AND l.sender = p.sender AND l.type = p.type "
-	       "ORDER BY e.origin_server_ts DESC, e.event_id DESC LIMIT 1) x "
-	       "UNION ALL SELECT 2, x.event, x.count, (x.mine OR p.sender = $2)::int::bigint, p.event_id, '{}' "
-	       "FROM p CROSS JOIN LATERAL (SELECT (array_agg(l.event ORDER BY l.stream_ordering DESC))[1] AS event, "
-	       "count(*) AS count, bool_or(l.sender = $2) AS mine FROM event_relations l WHERE l.parent = p.event_id "
-	       "AND l.rel_type = 'm.thread' AND l.room = p.room) x WHERE x.count > 0 "
-	       "UNION ALL SELECT 3, 0, x.count, 0, p.event_id, x.ids FROM p CROSS JOIN LATERAL ("
-	       "SELECT count(*) AS count, array_agg(e.event_id ORDER BY l.stream_ordering) AS ids FROM event_relations l "
-	       "JOIN events e ON e.number = l.event WHERE l.parent = p.event_id AND l.rel_type = 'm.reference' "
-	       "AND l.room = p.room) x WHERE x.count > 0 ORDER BY 5, 1",
+	.sql = PARENTS LATEST_EDIT "UNION ALL " THREAD_SUMMARY "UNION ALL " REFERENCE_LIST "ORDER BY 5, 1",
 	.params = BUNDLE_PARAMS, .row = BUNDLE_ROW, .row_size = sizeof(struct bundle_row),
 };
 
@@ -57,13 +70,11 @@ const char *rooms_bundled_text(const void *bundled, const char *event_id)
 	return NULL;
 }
 
-static int select_bundles(struct rooms *r, struct hearth_task *task, const char *viewer, const char *const *ids,
-			  size_t count, struct hearth_rows *ret_rows, struct hearth_stored_event **ret_events,
-			  struct hearth_error *err)
+static int select_bundles(struct rooms *r, struct hearth_task *task, const struct bundle_params *params,
+			  struct hearth_rows *ret_rows, struct hearth_stored_event **ret_events, struct hearth_error *err)
 {
 	int64_t *numbers;
-	int rc = r->db->read(task, &SELECT_BUNDLES, &(struct bundle_params){ { ids, count }, viewer ? viewer : "" },
-			     ret_rows, err);
+	int rc = r->db->read(task, &SELECT_BUNDLES, params, ret_rows, err);
 
 	if (rc < 0)
 		return rc;
@@ -128,16 +139,20 @@ int rooms_bundle(struct rooms *r, struct hearth_task *task, const char *viewer,
 	const char **ids = hearth_arena_array_of(arena, const char *, count), **latest;
 	struct hearth_client_form form = { .size = sizeof(form), .viewer = viewer, .bundle = 1 };
 	struct hearth_stored_event *children, *edits;
+	struct bundle_params params = { { ids, count }, viewer ? viewer : "", { NULL, 0 } };
 	struct hearth_rows rows, edit_rows = { 0 };
 	size_t latest_count = 0;
-	int rc;
+	int rc = 0;
 
 	*ret_bundled = NULL;
 	for (size_t i = 0; i < count; i++)
 		ids[i] = events[i].event_id;
 	if (!count)
 		return 0;
-	rc = select_bundles(r, task, viewer, ids, count, &rows, &children, err);
+	if (viewer && r->accounts)
+		rc = r->accounts->ignored_by(r->accounts, task, viewer, &params.ignored, err);
+	if (rc >= 0)
+		rc = select_bundles(r, task, &params, &rows, &children, err);
 	if (rc < 0 || !rows.count)
 		return rc < 0 ? rc : 0;
 	/* The latest event of a thread carries its own aggregations. */
@@ -146,7 +161,8 @@ int rooms_bundle(struct rooms *r, struct hearth_task *task, const char *viewer,
 		if (((const struct bundle_row *)rows.items)[i].kind == THREAD)
 			latest[latest_count++] = children[i].event_id;
 	if (latest_count) {
-		rc = select_bundles(r, task, viewer, latest, latest_count, &edit_rows, &edits, err);
+		params.parents = (struct hearth_texts){ latest, latest_count };
+		rc = select_bundles(r, task, &params, &edit_rows, &edits, err);
 		if (rc < 0)
 			return rc;
 		form.bundled = write_all(r, arena, &edit_rows, edits, &form);

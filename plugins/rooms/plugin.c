@@ -53,7 +53,7 @@ static const struct hearth_field CONFIG[] = {
 static const struct hearth_field *const CONFIGS[] = { CONFIG, NULL };
 static const struct hearth_endpoint *const ENDPOINTS[] = {
 	CREATE_ENDPOINTS, MEMBERSHIP_ENDPOINTS, SEND_ENDPOINTS, STATE_ENDPOINTS, HISTORY_ENDPOINTS,
-	ALIAS_ENDPOINTS, RELATION_ENDPOINTS, UPGRADE_ENDPOINTS, NULL
+	ALIAS_ENDPOINTS, RELATION_ENDPOINTS, UPGRADE_ENDPOINTS, THREAD_ENDPOINTS, NULL
 };
 
 static const struct hearth_hook HOOKS[] = {

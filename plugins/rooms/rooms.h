@@ -207,6 +207,11 @@ int rooms_may_read(struct rooms *r, struct hearth_task *task, const char *room_i
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_timelines(struct rooms *r, struct hearth_task *task, const struct hearth_timeline_query *queries,
 		    size_t count, struct hearth_timeline *ret_timelines, struct hearth_error *err);
+/* What the room's history visibility lets user_id see, of the events; ignored senders' stay. In place. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_filter_history(struct rooms *r, struct hearth_task *task, const char *user_id,
+			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err);
+/* As rooms_filter_history, without what ignored users sent. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_filter_visible(struct rooms *r, struct hearth_task *task, const char *user_id,
 			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err);

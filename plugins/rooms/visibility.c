@@ -148,24 +148,20 @@ static bool ignored(const struct hearth_texts *users, const struct hearth_stored
 	return false;
 }
 
-int rooms_filter_visible(struct rooms *r, struct hearth_task *task, const char *user_id,
+int rooms_filter_history(struct rooms *r, struct hearth_task *task, const char *user_id,
 			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	size_t n = drop_unplaced(events, *count), kept = 0;
 	struct seen *seen = hearth_arena_array_of(arena, struct seen, n);
 	int *decisions = hearth_arena_array_of(arena, int, n);
-	struct hearth_texts ignoring = { 0 };
 	struct hearth_rows rows;
-	int rc = 0;
+	int rc;
 
 	*count = n;
 	if (!n)
 		return 0;
-	if (r->accounts)
-		rc = r->accounts->ignored_by(r->accounts, task, user_id, &ignoring, err);
-	if (rc >= 0)
-		rc = look_up(r, task, user_id, events, n, seen, err);
+	rc = look_up(r, task, user_id, events, n, seen, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++)
@@ -174,11 +170,29 @@ int rooms_filter_visible(struct rooms *r, struct hearth_task *task, const char *
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
-		if (decisions[i] == 0 || ignored(&ignoring, &events[i]) || (decisions[i] < 0 && !shared(&rows, &events[i])))
+		if (decisions[i] == 0 || (decisions[i] < 0 && !shared(&rows, &events[i])))
 			continue;
 		events[kept] = events[i];
 		events[kept++].viewer_membership = seen[i].membership ? seen[i].membership : "leave";
 	}
+	*count = kept;
+	return 0;
+}
+
+int rooms_filter_visible(struct rooms *r, struct hearth_task *task, const char *user_id,
+			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err)
+{
+	struct hearth_texts ignoring = { 0 };
+	size_t kept = 0;
+	int rc = rooms_filter_history(r, task, user_id, events, count, err);
+
+	if (rc >= 0 && *count && r->accounts)
+		rc = r->accounts->ignored_by(r->accounts, task, user_id, &ignoring, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < *count; i++)
+		if (!ignored(&ignoring, &events[i]))
+			events[kept++] = events[i];
 	*count = kept;
 	return 0;
 }
