@@ -26,6 +26,7 @@ struct table {
 
 struct push_cache {
 	struct table users, rooms;
+	uint64_t     changes;
 };
 
 struct push_cache *push_cache_new(void)
@@ -155,8 +156,14 @@ void push_cache_put_room(struct push_cache *cache, const char *room_id, const st
 	put(&cache->rooms, arena, room_id, room);
 }
 
+uint64_t push_cache_changes(const struct push_cache *cache)
+{
+	return cache->changes;
+}
+
 void push_cache_forget_user(struct push_cache *cache, const char *user_id)
 {
+	cache->changes++;
 	forget(&cache->users, user_id);
 }
 

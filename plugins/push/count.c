@@ -145,14 +145,18 @@ HEARTH_SUSPENDS static int load_rules(struct counting *counting, const struct pu
 	struct push *push = counting->push;
 	const char **missing = hearth_arena_array_of(counting->arena, const char *, count);
 	struct hearth_rows rows;
+	uint64_t changes;
 	size_t n = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (!push_cache_rules(push->cache, members[i].user_id))
 			missing[n++] = members[i].user_id;
-	if (n)
-		r = ruleset_select(push, counting->task, counting->tx, missing, n, &rows, err);
+	do {
+		changes = push_cache_changes(push->cache);
+		if (n)
+			r = ruleset_select(push, counting->task, counting->tx, missing, n, &rows, err);
+	} while (r >= 0 && changes != push_cache_changes(push->cache));
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = push_cache_put_rules(push->cache, missing[i], ruleset_build(counting->arena, missing[i], &rows), err);
 	return r;

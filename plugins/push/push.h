@@ -63,6 +63,8 @@ int push_cache_put_rules(struct push_cache *cache, const char *user_id, const st
 const struct push_room *push_cache_room(struct push_cache *cache, const char *room_id);
 void push_cache_put_room(struct push_cache *cache, const char *room_id, const struct push_member *members, size_t count,
 			 const char *server_name);
+/* How often a user was forgotten: where it moved while rules were read, they may be old. */
+uint64_t push_cache_changes(const struct push_cache *cache);
 void push_cache_forget_user(struct push_cache *cache, const char *user_id);
 void push_cache_forget_room(struct push_cache *cache, const char *room_id);
 

@@ -4,6 +4,8 @@
  */
 #include "push.h"
 
+#include <hearth/map.h>
+
 #include <string.h>
 
 struct reading {
@@ -56,7 +58,7 @@ static const struct hearth_field COUNT_ROW[] = {
 static const struct hearth_statement COUNT_UNREAD = {
 	.name = "push.count_unread",
 	.sql = "SELECT room_id, thread_id, count(*), count(*) FILTER (WHERE highlight) FROM push_actions"
-	       " WHERE user_id = $1 AND room_id = ANY ($2) GROUP BY room_id, thread_id",
+	       " WHERE user_id = $1 AND room_id = ANY ($2) GROUP BY room_id, thread_id ORDER BY room_id",
 	.params = COUNT_QUERY, .row = COUNT_ROW, .row_size = sizeof(struct count_row),
 };
 
@@ -76,20 +78,19 @@ static void give(struct hearth_writer *w, struct hearth_sync_sink *sink, const c
 	sink->add(sink, HEARTH_SYNC_ROOM, room_id, key, NULL, NULL, text, length);
 }
 
-/* Threads count for themselves where the filter asks for that, and with the room where it does not. */
-static void give_room(struct hearth_arena *arena, const struct hearth_sync_query *query, const struct hearth_rows *rows,
-		      const char *room_id, struct hearth_sync_sink *sink)
+/*
+ * The rows of one room, which stand together. Threads count for themselves where the filter asks for that, and with the
+ * room where it does not.
+ */
+static void give_room(struct hearth_arena *arena, const struct hearth_sync_query *query, const struct count_row *row,
+		      const struct count_row *end, const char *room_id, struct hearth_sync_sink *sink)
 {
 	struct hearth_writer *w = hearth_writer_new(arena), *threads = hearth_writer_new(arena);
 	int64_t notifications = 0, highlights = 0;
 	size_t thread_count = 0;
 
 	hearth_write_object(threads, NULL);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct count_row *row = &((const struct count_row *)rows->items)[i];
-
-		if (strcmp(row->room_id, room_id))
-			continue;
+	for (; row && row < end && !strcmp(row->room_id, room_id); row++) {
 		if (query->thread_counts && strcmp(row->thread_id, "main")) {
 			write_counts(threads, row->thread_id, row->notifications, row->highlights);
 			thread_count++;
@@ -109,16 +110,26 @@ static int unread_sync(void *self, struct hearth_task *task, const struct hearth
 		       struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct push *push = self;
+	struct hearth_arena *arena = push->tasks->arena(task);
 	struct count_query params = { query->user_id, { query->active_rooms, query->active_count } };
+	const struct count_row *items;
+	struct hearth_map first_rows;
 	struct hearth_rows rows;
 	int r;
 
 	if (!query->active_count)
 		return 0;
 	r = push->db->read(task, &COUNT_UNREAD, &params, &rows, err);
-	for (size_t i = 0; r >= 0 && i < query->active_count; i++)
-		give_room(push->tasks->arena(task), query, &rows, query->active_rooms[i], sink);
-	return r;
+	if (r < 0)
+		return r;
+	items = rows.items;
+	hearth_map_init(&first_rows, arena, rows.count);
+	for (size_t i = rows.count; i-- > 0;)
+		hearth_map_at(&first_rows, items[i].room_id, "")->value = (void *)&items[i];
+	for (size_t i = 0; i < query->active_count; i++)
+		give_room(arena, query, hearth_map_get(&first_rows, query->active_rooms[i], ""), items + rows.count,
+			  query->active_rooms[i], sink);
+	return 0;
 }
 
 const struct hearth_stream UNREAD_STREAM = {
