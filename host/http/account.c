@@ -112,7 +112,7 @@ void account_end(const struct exchange *exchange)
 	count(exchange, (double)us / 1e6);
 	if (!log_on(HEARTH_INFO))
 		return;
-	log_info("http", "%s %s %s %u %" PRId64 ".%" PRId64 "ms %zuB %s %s", req->id, req->method,
+	log_info("http", "%s %s %u %" PRId64 ".%" PRId64 "ms %zuB %s %s", req->method,
 		 account_target(exchange, exchange->arena), req->status, us / 1000, us % 1000 / 100,
 		 exchange->sent_bytes, req->ip, req->user ? req->user->user_id : "-");
 }

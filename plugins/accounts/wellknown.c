@@ -52,21 +52,10 @@ HEARTH_SUSPENDS static int support(void *self, struct hearth_task *task, struct 
 	return 0;
 }
 
-HEARTH_SUSPENDS static int auth_metadata(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
-					 struct hearth_error *err)
-{
-	(void)self, (void)task, (void)req, (void)fields;
-	return hearth_refuse(err, 404, "M_UNRECOGNIZED", "This server does not use OAuth 2.0");
-}
-
 const struct hearth_endpoint ACCOUNTS_WELLKNOWN_ENDPOINTS[] = {
 	{ .method = "GET", .path = "/.well-known/matrix/client", .access = HEARTH_ACCESS_NONE, .handler = client,
 	  .about = "Where clients find this server." },
 	{ .method = "GET", .path = "/.well-known/matrix/support", .access = HEARTH_ACCESS_NONE, .handler = support,
 	  .about = "Whom to ask for help." },
-	{ .method = "GET", .path = "/_matrix/client/v1/auth_metadata", .access = HEARTH_ACCESS_NONE, .handler = auth_metadata,
-	  .about = "OAuth 2.0 metadata; none here." },
-	{ .method = "GET", .path = "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata", .access = HEARTH_ACCESS_NONE,
-	  .handler = auth_metadata, .about = "As the stable endpoint." },
 	HEARTH_ENDPOINTS_END
 };

@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -130,6 +132,21 @@ class Server:
         return made["user_id"], made["access_token"], made["device_id"]
 
 
+def record_driven(log):
+    """Leaves what the server answered well in BUILD/driven/TEST, for tools/make-status."""
+    name = os.path.basename(sys.argv[0])
+    if name == "run":  # tests/interop/NAME/run
+        name = os.path.relpath(os.path.abspath(sys.argv[0]), TOP)
+    path = os.path.join(BUILD, "driven", name.replace("/", "_"))
+    with open(log, encoding="utf-8", errors="replace") as file:
+        seen = set(re.findall(r"(GET|PUT|POST|DELETE|PATCH) (/[^ ?]*)\S* [23]\d\d \d", file.read()))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+        seen |= {tuple(line.split()) for line in file}
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(sorted(f"{method} {path}\n" for method, path in seen))
+
+
 @contextlib.contextmanager
 def server(plugins=None, **settings):
     folder = tempfile.mkdtemp(prefix="hearth-test-")
@@ -146,5 +163,6 @@ def server(plugins=None, **settings):
     finally:
         if running:
             running.stop()
+            record_driven(running.log)
         subprocess.run([testenv, "stop", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)

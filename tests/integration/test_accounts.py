@@ -158,6 +158,10 @@ def test_uia_is_bound(s):
     refused(s.client("POST", "/delete_devices", {"devices": ["A"], "auth": {"session": "none"}}, token), 400, "M_UNKNOWN")
 
 
+def test_password_policy(s):
+    equal(good(s.client("GET", "/password_policy")), {})
+
+
 def test_password(s):
     user, token, _ = s.register("pass")
     other = good(login(s, "pass"))["access_token"]
@@ -189,6 +193,12 @@ def test_profile(s):
     equal(good(s.client("GET", f"/profile/{user}")), {"displayname": "Prof \U0001f600", "avatar_url": "mxc://example.com/a",
                                                       "m.tz": "Europe/Paris", "org.example.x": {"a": [1, 0.5, None]}})
     equal(good(s.client("GET", f"/profile/{user}/m.tz")), {"m.tz": "Europe/Paris"})
+    unstable = f"/uk.tcpip.msc4133/profile/{user}/m.tz"
+    good(s.client("PUT", unstable, {"m.tz": "Asia/Tokyo"}, token, "unstable"))
+    equal(good(s.client("GET", unstable, version="unstable")), {"m.tz": "Asia/Tokyo"})
+    good(s.client("DELETE", unstable, token=token, version="unstable"))
+    refused(s.client("GET", f"/profile/{user}/m.tz"), 404, "M_NOT_FOUND")
+    good(s.client("PUT", f"/profile/{user}/m.tz", {"m.tz": "Europe/Paris"}, token))
     good(s.client("DELETE", f"/profile/{user}/m.tz", token=token))
     refused(s.client("GET", f"/profile/{user}/m.tz"), 404, "M_NOT_FOUND")
     refused(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "x"}, other_token), 403, "M_FORBIDDEN")
@@ -270,6 +280,7 @@ def test_moderation(s):
     good(s.client("PUT", suspend, {"suspended": False}, boss_token, "v1"))
     good(s.client("PUT", f"/profile/{user}/displayname", {"displayname": "x"}, token))
     good(s.client("PUT", lock, {"locked": True}, boss_token, "v1"))
+    equal(good(s.client("GET", lock, token=boss_token, version="v1")), {"locked": True})
     equal(refused(s.client("GET", "/devices", token=token), 401, "M_USER_LOCKED")["soft_logout"], True)
     refused(login(s, "rowdy"), 401, "M_USER_LOCKED")
     good(s.client("PUT", lock, {"locked": False}, boss_token, "v1"))

@@ -152,6 +152,8 @@ def test_keys(s):
     answer = bob.sync(full_state="true")
     equal(answer["device_one_time_keys_count"]["signed_curve25519"], 0)
     equal(answer["device_unused_fallback_key_types"], [])
+    equal(good(bob.call("POST", f"/keys/upload/{bob.device}", {}))["one_time_key_counts"],
+          good(bob.call("POST", "/keys/upload", {}))["one_time_key_counts"])
     refused(bob.call("POST", "/keys/upload", {"device_keys": device_keys(alice)}), 400, "M_INVALID_PARAM")
 
 
@@ -189,6 +191,7 @@ def test_push_rules(s):
     equal(good(bob.call("GET", "/pushrules/global/content/cake/actions")), {"actions": ["notify"]})
     rules = good(bob.call("GET", "/pushrules/"))["global"]
     equal(good(bob.call("GET", "/pushrules/global/")), rules)
+    equal(good(bob.call("GET", "/pushrules/global/content")), rules["content"])
     equal(rules["content"][0]["rule_id"], "cake")
     good(bob.call("DELETE", "/pushrules/global/content/cake"))
     refused(bob.call("GET", "/pushrules/global/content/cake"), 404, "M_NOT_FOUND")
