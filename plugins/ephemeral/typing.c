@@ -4,6 +4,7 @@
  */
 #include "ephemeral.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@ struct typing_room {
 	struct typer       *typers;
 	int64_t             serial;     /* of the latest change */
 	int64_t             changed_ms; /* monotonic */
-	bool                watched;    /* a task waits for the next one to run out */
+	bool                watched;    /* a task waits for the next one to run out, at wakes_ms */
+	int64_t             wakes_ms;
+	struct hearth_signal *sooner; /* somebody's time ends before wakes_ms */
 	char                room_id[];
 };
 
@@ -58,6 +61,7 @@ struct typing *typing_new(struct ephemeral *ephemeral)
 
 static void free_room(struct typing_room *room)
 {
+	room->typing->ephemeral->tasks->signal_free(room->sooner);
 	while (room->typers) {
 		struct typer *typer = room->typers;
 
@@ -104,6 +108,7 @@ static struct typing_room *room_at(struct typing *typing, const char *room_id)
 	*place = calloc(1, sizeof(**place) + length + 1);
 	hearth_assert(*place);
 	(*place)->typing = typing;
+	(*place)->sooner = typing->ephemeral->tasks->signal_new();
 	memcpy((*place)->room_id, room_id, length);
 	return *place;
 }
@@ -175,13 +180,17 @@ HEARTH_SUSPENDS static void watch(struct hearth_task *task, void *argument)
 
 	tasks->set_deadline(task, 0);
 	for (;;) {
-		int64_t now_ms = tasks->monotonic_ms(), next;
+		int64_t now_ms = tasks->monotonic_ms();
 		bool changed = false;
+		int r;
 
-		next = expire(room, now_ms, &changed);
+		room->wakes_ms = expire(room, now_ms, &changed);
 		if (changed)
 			tell(room);
-		if (!next || tasks->sleep(task, next - now_ms, &err) < 0)
+		if (!room->wakes_ms)
+			break;
+		r = tasks->wait(task, room->sooner, room->wakes_ms - now_ms, &err);
+		if (r < 0 && r != -ETIMEDOUT)
 			break;
 	}
 	room->watched = false;
@@ -193,6 +202,7 @@ HEARTH_SUSPENDS static int put_typing(void *self, struct hearth_task *task, stru
 	struct ephemeral *ephemeral = self;
 	const struct typing_args *args = fields;
 	int64_t timeout_ms = args->timeout < TIMEOUT_MAX_MS ? args->timeout : TIMEOUT_MAX_MS;
+	int64_t until_ms = args->typing ? ephemeral->tasks->monotonic_ms() + timeout_ms : 0;
 	struct typing_room *room;
 	int r;
 
@@ -202,8 +212,10 @@ HEARTH_SUSPENDS static int put_typing(void *self, struct hearth_task *task, stru
 	if (r < 0)
 		return r;
 	room = room_at(ephemeral->typing, args->room_id);
-	if (set_typer(room, args->user_id, args->typing ? ephemeral->tasks->monotonic_ms() + timeout_ms : 0))
+	if (set_typer(room, args->user_id, until_ms))
 		tell(room);
+	if (room->watched && until_ms && until_ms < room->wakes_ms)
+		ephemeral->tasks->wake_all(room->sooner);
 	if (!room->typers || room->watched)
 		return 0;
 	r = ephemeral->tasks->spawn(ephemeral->host, "typing", watch, room, err);

@@ -90,6 +90,11 @@ def test_receipts_and_typing(s):
     equal(ephemeral["m.typing"], {"user_ids": [bob.id]})
     later = alice.sync(timeout=5000)["rooms"]["join"][room]["ephemeral"]["events"]
     equal(later, [{"type": "m.typing", "content": {"user_ids": []}}])
+    typing = f"/rooms/{quote(room)}/typing/{quote(bob.id)}"
+    for body in {"typing": True, "timeout": 20000}, {"typing": False}, {"typing": True, "timeout": 300}:
+        good(bob.call("PUT", typing, body))
+    equal(alice.sync()["rooms"]["join"][room]["ephemeral"]["events"][0]["content"], {"user_ids": [bob.id]})
+    equal(alice.sync(timeout=5000)["rooms"]["join"][room]["ephemeral"]["events"], later)
     equal(bob.sync()["rooms"]["join"][room]["unread_notifications"]["notification_count"], 0)
     refused(bob.call("PUT", f"/rooms/{quote(room)}/typing/{quote(alice.id)}", {"typing": True}), 403, "M_FORBIDDEN")
 
