@@ -30,14 +30,14 @@ static void append(char *line, size_t size_bytes, const char *text)
 	line[used + length] = '\0';
 }
 
-static void say(const char *signal_name, int overflow)
+void watch_say(const char *what)
 {
 	char line[512] = "hearthd: ";
 	const char *plugin, *subject;
 	ssize_t written;
 
 	watch_current(&plugin, &subject);
-	append(line, sizeof(line), overflow ? "stack overflow" : signal_name);
+	append(line, sizeof(line), what);
 	append(line, sizeof(line), plugin ? " in plugin '" : " outside of any plugin");
 	if (plugin) {
 		append(line, sizeof(line), plugin);
@@ -55,7 +55,7 @@ static void on_fatal(int number, siginfo_t *info, void *context)
 	for (size_t i = 0; i < HEARTH_COUNT(FATAL); i++) {
 		if (FATAL[i].number != number)
 			continue;
-		say(FATAL[i].name, number == SIGSEGV && fiber_is_guard(info->si_addr));
+		watch_say(number == SIGSEGV && fiber_is_guard(info->si_addr) ? "stack overflow" : FATAL[i].name);
 		sigaction(number, &previous[i], NULL);
 	}
 	/* A fault repeats when this returns, and then meets the handler that was there before; a sent signal does not. */

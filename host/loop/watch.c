@@ -35,9 +35,12 @@ static void report_stall(const struct label *label, int64_t ms)
 
 void loop_watch_begin(const char *plugin, const char *subject)
 {
+	int64_t now_ms = loop_monotonic_ms();
+
 	if (depth < MAX_DEPTH)
-		labels[depth] = (struct label){ .plugin = plugin, .subject = subject, .since_ms = loop_monotonic_ms() };
-	depth++;
+		labels[depth] = (struct label){ .plugin = plugin, .subject = subject, .since_ms = now_ms };
+	if (!depth++)
+		hang_turn(now_ms);
 }
 
 void loop_watch_end(void)
@@ -46,7 +49,8 @@ void loop_watch_end(void)
 	int64_t elapsed_ms;
 
 	hearth_assert(depth > 0);
-	depth--;
+	if (!--depth)
+		hang_turn(0);
 	if (depth >= MAX_DEPTH)
 		return;
 	label = &labels[depth];

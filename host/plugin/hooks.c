@@ -41,8 +41,21 @@ static int by_id(const void *a, const void *b)
 	return order ? order : (left->place > right->place) - (left->place < right->place);
 }
 
+static int check_points(struct hearth_error *err)
+{
+	for (size_t i = 0; i < plugin_count; i++)
+		for (const struct hearth_hook_point *point = plugins[i]->descriptor.hook_points; point && point->id; point++)
+			if (find_point(point->id) != point)
+				return hearth_fail(err, -EEXIST, "plugin '%s' runs hook %s, which another plugin runs already;"
+						   " take one of the two from the plugins: list",
+						   plugins[i]->descriptor.name, point->id);
+	return 0;
+}
+
 int hooks_build(struct hearth_error *err)
 {
+	if (check_points(err) < 0)
+		return -EEXIST;
 	handlers = calloc(HANDLERS_MAX, sizeof(*handlers));
 	hearth_assert(handlers);
 	for (size_t i = 0; i < plugin_count; i++)

@@ -23,18 +23,27 @@ struct plugin {
 extern struct plugin *plugins[PLUGINS_MAX];
 extern size_t plugin_count;
 
+/* --- elf.c --- */
+/* -EINVAL, with the reason, where the dynamic linker had better not see the file. */
+int elf_check(const char *file, const char *name, struct hearth_error *err);
+
+/* --- open.c --- */
+/* The name of an installed plugin that would meet the need, or NULL. arena. */
+const char *find_offerer(struct hearth_arena *arena, const struct hearth_need *need);
+
 /* --- services.c --- */
 const struct hearth_service *service_find(const char *id, uint16_t major, uint16_t minor);
-/* The minor that somebody offers for (id, major), or -1; also what a plugin not loaded yet says it will offer. */
-int service_minor_offered(const char *id, uint16_t major);
+/* The host's own table of that id and major, or NULL. */
+const struct hearth_service *service_of_host(const char *id, uint16_t major);
 void service_bind_host(struct plugin *plugin);
 void service_forget_all(void);
 
 /* --- order.c --- */
-/* Providers before users; -EINVAL, with a line for each thing that is missing. */
+/* Providers before users; an error, with a line for each need that is not met, for two that offer the same, for a circle. */
 int order_plugins(struct plugin *ret_order[PLUGINS_MAX], struct hearth_error *err);
 
 /* --- hooks.c --- */
+/* -EEXIST: two plugins run the same hook. */
 int hooks_build(struct hearth_error *err);
 void hooks_finish(void);
 

@@ -12,10 +12,12 @@
 #include "http/http.h"
 #include "log/log.h"
 #include "loop/loop.h"
+#include "loop/watch.h"
 #include "stream/stream.h"
 #include "task/task.h"
 
 #define DRAIN_MS 10000
+#define LOAD_MS  10000 /* load does no I/O: one that takes longer never ends */
 
 static struct plugin *order[PLUGINS_MAX];
 
@@ -49,6 +51,7 @@ static int load_one(struct plugin *plugin, struct hearth_error *err)
 	loop_watch_begin(plugin->descriptor.name, "load");
 	r = plugin->descriptor.load(&plugin->host, &plugin->self, err);
 	loop_watch_end();
+	plugin->loaded = r >= 0;
 	if (r >= 0)
 		r = check_offers(plugin, err);
 	if (r >= 0)
@@ -57,7 +60,6 @@ static int load_one(struct plugin *plugin, struct hearth_error *err)
 		hearth_fail(err, r, "load: %s", strerror(-r));
 	if (r < 0)
 		return hearth_error_prefix(err, "plugin '%s'", plugin->descriptor.name);
-	plugin->loaded = true;
 	log_debug("plugin", "loaded %s %s", plugin->descriptor.name, plugin->descriptor.version);
 	return 0;
 }
@@ -67,8 +69,10 @@ int plugin_load_all(struct hearth_error *err)
 	int r;
 
 	r = order_plugins(order, err);
+	hang_limit(LOAD_MS);
 	for (size_t i = 0; i < plugin_count && r >= 0; i++)
 		r = load_one(order[i], err);
+	hang_limit(0);
 	if (r < 0)
 		return r;
 	http_use_auth((const struct hearth_auth *)service_find(HEARTH_AUTH_ID, HEARTH_AUTH_MAJOR, HEARTH_AUTH_MINOR));

@@ -5,6 +5,7 @@
 #include "plugin/internal.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <ltdl.h>
@@ -14,11 +15,16 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "log/log.h"
+#include "loop/loop.h"
 #include "plugin/preload.h"
 
 #ifndef HEARTH_PLUGIN_DIR
 #define HEARTH_PLUGIN_DIR "lib/hearth/plugins"
 #endif
+
+/* The least that a descriptor can be: what 1.0 had. */
+#define SIZE_1_0 (offsetof(struct hearth_plugin, stop) + sizeof(((struct hearth_plugin *)NULL)->stop))
 
 struct plugin *plugins[PLUGINS_MAX];
 size_t plugin_count;
@@ -52,7 +58,8 @@ static void find_file(const char *name, char file[PATH_MAX])
 	size_t count = config_kind(path) == CONFIG_LIST ? config_size(path) : path != NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		const char *folder = config_text(config_kind(path) == CONFIG_LIST ? config_at(path, i) : path);
+		const char *folder = config_resolve(NULL, config_text(config_kind(path) == CONFIG_LIST ? config_at(path, i) :
+													 path));
 
 		if (folder && snprintf(file, PATH_MAX, "%s/%s.so", folder, name) < PATH_MAX && !access(file, F_OK))
 			return;
@@ -75,6 +82,14 @@ static const struct hearth_plugin *find_preloaded(const char *name)
 	return NULL;
 }
 
+/* libltdl tells of the last of the loaders that it tried; the dynamic linker says it again, to us. */
+static const char *why_not(const char *file)
+{
+	const char *said = dlopen(file, RTLD_NOW | RTLD_LOCAL) ? NULL : dlerror();
+
+	return said ? said : lt_dlerror();
+}
+
 /* Plugins are never closed: their code may be on a suspended task's stack, and leak checkers want their symbols. */
 static int open_file(const char *file, const char *name, const struct hearth_plugin **ret_descriptor,
 		     struct hearth_error *err)
@@ -82,18 +97,19 @@ static int open_file(const char *file, const char *name, const struct hearth_plu
 	char symbol[96];
 	lt_dladvise advise;
 	lt_dlhandle handle;
+	int r = elf_check(file, name, err);
 
-	if (access(file, R_OK))
-		return hearth_fail(err, -ENOENT,
-				"plugin '%s': %s: %s; install it, or take it from the plugins: list", name, file,
-				   strerror(errno));
+	if (r < 0)
+		return r;
 	lt_dladvise_init(&advise);
 	lt_dladvise_local(&advise);
 	lt_dladvise_resident(&advise);
+	loop_watch_begin(name, "its opening");
 	handle = lt_dlopenadvise(file, advise);
+	loop_watch_end();
 	lt_dladvise_destroy(&advise);
 	if (!handle)
-		return hearth_fail(err, -EINVAL, "plugin '%s': %.120s", name, lt_dlerror());
+		return hearth_fail(err, -EINVAL, "%s.so: %.150s", name, why_not(file));
 	snprintf(symbol, sizeof(symbol), "hearth_plugin_%s", name);
 	*ret_descriptor = lt_dlsym(handle, symbol);
 	if (!*ret_descriptor)
@@ -104,17 +120,14 @@ static int open_file(const char *file, const char *name, const struct hearth_plu
 static int check_descriptor(const struct hearth_plugin *descriptor, const char *name, struct hearth_error *err)
 {
 	if (descriptor->abi_major != HEARTH_ABI_MAJOR)
-		return hearth_fail(err, -EPROTO,
-				"%s.so: built for ABI %u.%u, this host has %u.%u; install the %s for this hearthd",
-				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
-				   		HEARTH_ABI_MINOR, name);
+		return hearth_fail(err, -EPROTO, "%s.so: built for ABI %u.%u, this host has %u.%u; install the %s for this"
+				   " hearthd", name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
+				   HEARTH_ABI_MINOR, name);
 	if (descriptor->abi_minor > HEARTH_ABI_MINOR)
-		return hearth_fail(err, -EPROTO,
-				"%s.so: needs ABI %u.%u, this host has %u.%u; upgrade hearthd or install an older %s",
-				   name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
-				   		HEARTH_ABI_MINOR, name);
-	if (descriptor->size < offsetof(struct hearth_plugin, stop) + sizeof(descriptor->stop) || !descriptor->load ||
-	    !descriptor->version)
+		return hearth_fail(err, -EPROTO, "%s.so: needs ABI %u.%u, this host has %u.%u; upgrade hearthd or install an"
+				   " older %s", name, descriptor->abi_major, descriptor->abi_minor, HEARTH_ABI_MAJOR,
+				   HEARTH_ABI_MINOR, name);
+	if (descriptor->size < SIZE_1_0 || !descriptor->load || !descriptor->version || !descriptor->license)
 		return hearth_fail(err, -EPROTO, "%s.so: its descriptor is damaged; build it with HEARTH_PLUGIN()", name);
 	if (!descriptor->name || strcmp(descriptor->name, name))
 		return hearth_fail(err, -EPROTO, "%s.so: calls itself '%.40s'; the file carries its plugin's name", name,
@@ -162,13 +175,24 @@ static int open_one(const char *name, const char *path, struct hearth_error *err
 
 int plugin_open(const char *const *names, size_t count, struct hearth_error *err)
 {
-	int r = 0;
+	struct hearth_error first = { 0 };
+	size_t failed = 0;
 
 	if (lt_dlinit())
 		return hearth_fail(err, -EIO, "libltdl: %.120s", lt_dlerror());
-	for (size_t i = 0; i < count && r >= 0; i++)
-		r = open_one(names[i], NULL, err);
-	return r;
+	for (size_t i = 0; i < count; i++) {
+		struct hearth_error said = { 0 };
+
+		if (open_one(names[i], NULL, &said) >= 0)
+			continue;
+		if (++failed == 1)
+			first = said;
+		else
+			log_error("plugin", "%s", said.message);
+	}
+	if (failed && err && !err->code)
+		*err = first;
+	return failed ? first.code : 0;
 }
 
 int plugin_open_file(const char *path, struct hearth_error *err)
@@ -221,6 +245,34 @@ int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, stru
 	free(entries);
 	*ret_names = (struct hearth_texts){ names, linked + (size_t)found };
 	return 0;
+}
+
+/* Opens an installed plugin for a look; NULL where it fits this host no better than the one that is complained about. */
+static const struct hearth_plugin *peek(const char *name)
+{
+	const struct hearth_plugin *descriptor = find_preloaded(name);
+	char file[PATH_MAX];
+
+	find_file(name, file);
+	if (!descriptor && open_file(file, name, &descriptor, NULL) < 0)
+		return NULL;
+	return check_descriptor(descriptor, name, NULL) < 0 ? NULL : descriptor;
+}
+
+const char *find_offerer(struct hearth_arena *arena, const struct hearth_need *need)
+{
+	struct hearth_texts names = { 0 };
+
+	if (plugin_list(arena, &names, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < names.count; i++) {
+		const struct hearth_plugin *descriptor = peek(names.items[i]);
+
+		for (const struct hearth_offer *offer = descriptor ? descriptor->offers : NULL; offer && offer->id; offer++)
+			if (!strcmp(offer->id, need->id) && offer->major == need->major && offer->minor >= need->minor)
+				return names.items[i];
+	}
+	return NULL;
 }
 
 const struct plugin *plugin_at(size_t index)

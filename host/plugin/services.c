@@ -43,7 +43,7 @@ static const struct hearth_service *host_service(size_t index)
 	}
 }
 
-static const struct hearth_service *find_host_service(const char *id, uint16_t major)
+const struct hearth_service *service_of_host(const char *id, uint16_t major)
 {
 	const struct hearth_service *table;
 
@@ -55,25 +55,12 @@ static const struct hearth_service *find_host_service(const char *id, uint16_t m
 
 const struct hearth_service *service_find(const char *id, uint16_t major, uint16_t minor)
 {
-	const struct hearth_service *table = find_host_service(id, major);
+	const struct hearth_service *table = service_of_host(id, major);
 
 	for (size_t i = 0; !table && i < offer_count; i++)
 		if (!strcmp(offers[i].table->id, id) && offers[i].table->major == major)
 			table = offers[i].table;
 	return table && table->minor >= minor ? table : NULL;
-}
-
-int service_minor_offered(const char *id, uint16_t major)
-{
-	const struct hearth_service *table = find_host_service(id, major);
-
-	if (table)
-		return table->minor;
-	for (size_t i = 0; i < plugin_count; i++)
-		for (const struct hearth_offer *offer = plugins[i]->descriptor.offers; offer && offer->id; offer++)
-			if (!strcmp(offer->id, id) && offer->major == major)
-				return offer->minor;
-	return -1;
 }
 
 static const struct hearth_service *service(const struct hearth_host *host, const char *id, uint16_t major, uint16_t minor)
@@ -96,9 +83,8 @@ static int offer(const struct hearth_host *host, const struct hearth_service *ta
 	const char *name = plugin->descriptor.name;
 
 	if (!lists(plugin, table))
-		return hearth_fail(err, -EINVAL, "plugin '%s' offers %s/%u, which its descriptor does not list",
-				name, table->id,
-				   table->major);
+		return hearth_fail(err, -EINVAL, "plugin '%s' offers %s/%u, which its descriptor does not list", name,
+				   table->id, table->major);
 	if (service_find(table->id, table->major, 0))
 		return hearth_fail(err, -EEXIST, "plugin '%s' offers %s/%u, which is offered already; take one of the two"
 				   " from the plugins: list", name, table->id, table->major);

@@ -5,6 +5,7 @@
 #include "start/start.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -27,10 +28,11 @@
 #define DRAIN_STEP_MS 20
 
 static int exit_code;
+static bool pid_file_written;
 
-static void give_up(const char *what, const struct hearth_error *err)
+static void give_up(const struct hearth_error *err)
 {
-	fprintf(stderr, "hearthd: %s%s%s\n", what, *what ? ": " : "", err->message);
+	fprintf(stderr, "hearthd: %s\n", err->message);
 	exit_code = 1;
 }
 
@@ -45,6 +47,7 @@ static int write_pid_file(struct hearth_error *err)
 	if (!file)
 		return hearth_fail(err, -errno, "%s: pid_file %s: %s", config_place(config_find(NULL, "pid_file")), path,
 				   strerror(errno));
+	pid_file_written = true;
 	fprintf(file, "%d\n", (int)getpid());
 	return fclose(file) ? hearth_fail(err, -errno, "pid_file %s: %s", path, strerror(errno)) : 0;
 }
@@ -53,7 +56,7 @@ static void remove_pid_file(void)
 {
 	const char *path = config_resolve(NULL, config_text(config_find(NULL, "pid_file")));
 
-	if (path)
+	if (path && pid_file_written)
 		unlink(path);
 }
 
@@ -74,7 +77,7 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 		r = write_pid_file(&err);
 	if (r < 0) {
 		if (r != -ECANCELED)
-			give_up("", &err);
+			give_up(&err);
 		loop_stop();
 		return;
 	}
@@ -126,6 +129,18 @@ static void on_reload(void)
 	sd_notify(0, "READY=1");
 }
 
+static void warn_unknown_keys(void)
+{
+	const struct hearth_field *const *known[256] = { NULL };
+	const struct plugin *plugin;
+	size_t count = 0;
+
+	for (size_t i = 0; (plugin = plugin_at(i)) && count < HEARTH_COUNT(known) - 1; i++)
+		if (plugin_descriptor(plugin)->config)
+			known[count++] = plugin_descriptor(plugin)->config;
+	config_warn_unknown(NULL, known);
+}
+
 /* Everything that needs no loop: a mistake in the configuration ends here, before anything is touched. */
 static int prepare(struct hearth_error *err)
 {
@@ -148,19 +163,11 @@ static int prepare(struct hearth_error *err)
 		r = task_init(err);
 	if (r >= 0)
 		r = outbound_start(err);
-	return r < 0 ? r : plugin_load_all(err);
-}
-
-static void warn_unknown_keys(void)
-{
-	const struct hearth_field *const *known[256] = { NULL };
-	const struct plugin *plugin;
-	size_t count = 0;
-
-	for (size_t i = 0; (plugin = plugin_at(i)) && count < HEARTH_COUNT(known) - 1; i++)
-		if (plugin_descriptor(plugin)->config)
-			known[count++] = plugin_descriptor(plugin)->config;
-	config_warn_unknown(NULL, known);
+	if (r >= 0)
+		r = plugin_load_all(err);
+	if (r >= 0)
+		warn_unknown_keys();
+	return r;
 }
 
 static void finish(void)
@@ -184,15 +191,11 @@ int run_server(void)
 	struct hearth_error err = { 0 };
 
 	last_words_install();
-	if (prepare(&err) < 0) {
-		give_up("", &err);
-		return exit_code;
-	}
-	warn_unknown_keys();
-	if (task_spawn("host", "start", start, NULL, NULL, &err) < 0)
-		give_up("start", &err);
-	else
+	hang_watch_start();
+	if (prepare(&err) >= 0 && task_spawn("host", "start", start, NULL, NULL, &err) >= 0)
 		loop_run(on_stop, on_reload);
+	else
+		give_up(&err);
 	finish();
 	return exit_code;
 }

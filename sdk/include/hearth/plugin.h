@@ -54,6 +54,10 @@ struct hearth_plugin {
 	const struct hearth_migration       *migrations;  /* ends with number 0; hearth_add_plugin() makes it of schema/ */
 	const struct hearth_field *const    *config;      /* tables of the keys it reads; ends with NULL */
 
+	/*
+	 * Reads the configuration, finds services, makes self; no I/O, and seconds at most. One that fails frees what it has
+	 * made: its stop is not called. Those that were loaded before it are stopped, and the process ends.
+	 */
 	int (*load)(const struct hearth_host *host, void **ret_self, struct hearth_error *err);
 	HEARTH_SUSPENDS int (*start)(void *self, struct hearth_task *task, struct hearth_error *err); /* may be NULL */
 	HEARTH_SUSPENDS int (*drain)(void *self, struct hearth_task *task, struct hearth_error *err); /* may be NULL */
