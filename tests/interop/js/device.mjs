@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A user's device: an SDK client with crypto and a running sync.
 import "./compat.mjs";
+import "fake-indexeddb/auto";
 import { logLine, until } from "./steps.mjs";
 
 export const sdk = await import("matrix-js-sdk");
-export const { CryptoEvent } = await import("matrix-js-sdk/lib/crypto-api/index.js");
+export const { CryptoEvent, decodeRecoveryKey } = await import("matrix-js-sdk/lib/crypto-api/index.js");
 
 export const baseUrl = process.env.HEARTH_URL;
 export const PASSWORD = "correct horse battery";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Key backup: what one device saved, a third one reads with nothing but the recovery key.
-import { Device } from "./device.mjs";
+import { Device, decodeRecoveryKey } from "./device.mjs";
 import { equal, ok, step, until } from "./steps.mjs";
-const { decodeRecoveryKey } = await import("matrix-js-sdk/lib/crypto-api/index.js");
 
 step("the third device reads old messages with the recovery key", async (world) => {
 	const { alice, bob, room } = world;
