@@ -12,7 +12,7 @@
 
 static const char USAGE[] = "Usage: hearthctl plugins [-c FILE]\n\n"
 			    "Lists the installed plugins, or those that a configuration names, with their version, the\n"
-			    "services they need and offer, their hooks, endpoints and streams.\n";
+			    "services they need and offer, their hooks, streams, migrations and endpoints.\n";
 static const char INFO_USAGE[] = "Usage: hearthctl plugin-info [--deb] FILE.so\n\n"
 				 "Tells about one plugin. --deb: as fields of a Debian control file.\n";
 
@@ -81,6 +81,8 @@ static void print_rest(const struct hearth_plugin *descriptor)
 		printf("  answers hook %s\n", hook->id);
 	for (const struct hearth_stream *const *stream = descriptor->streams; stream && *stream; stream++)
 		printf("  stream %s\n", (*stream)->name);
+	for (const struct hearth_migration *one = descriptor->migrations; one && one->number; one++)
+		printf("  migration %s\n", one->name);
 	if (count_endpoints(descriptor))
 		printf("  %zu endpoints\n", count_endpoints(descriptor));
 }

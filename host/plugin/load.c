@@ -21,13 +21,22 @@
 
 static struct plugin *order[PLUGINS_MAX];
 
-static int declare(struct plugin *plugin, struct hearth_error *err)
+/* Before load, which looks them up. */
+static int declare_streams(struct plugin *plugin, struct hearth_error *err)
 {
 	const struct hearth_plugin *descriptor = &plugin->descriptor;
 	int r = 0;
 
 	for (size_t i = 0; descriptor->streams && descriptor->streams[i] && r >= 0; i++)
-		r = stream_declare(descriptor->name, descriptor->streams[i], plugin->self, err);
+		r = stream_declare(descriptor->name, descriptor->streams[i], &plugin->self, err);
+	return r;
+}
+
+static int declare_endpoints(struct plugin *plugin, struct hearth_error *err)
+{
+	const struct hearth_plugin *descriptor = &plugin->descriptor;
+	int r = 0;
+
 	for (size_t i = 0; descriptor->endpoints && descriptor->endpoints[i] && r >= 0; i++)
 		r = http_declare(descriptor->name, plugin->self, descriptor->endpoints[i], err);
 	return r;
@@ -45,17 +54,18 @@ static int check_offers(const struct plugin *plugin, struct hearth_error *err)
 
 static int load_one(struct plugin *plugin, struct hearth_error *err)
 {
-	int r;
+	int r = declare_streams(plugin, err);
 
 	service_bind_host(plugin);
 	loop_watch_begin(plugin->descriptor.name, "load");
-	r = plugin->descriptor.load(&plugin->host, &plugin->self, err);
+	if (r >= 0)
+		r = plugin->descriptor.load(&plugin->host, &plugin->self, err);
 	loop_watch_end();
 	plugin->loaded = r >= 0;
 	if (r >= 0)
 		r = check_offers(plugin, err);
 	if (r >= 0)
-		r = declare(plugin, err);
+		r = declare_endpoints(plugin, err);
 	if (r < 0 && err && !err->code)
 		hearth_fail(err, r, "load: %s", strerror(-r));
 	if (r < 0)

@@ -18,7 +18,7 @@
 struct hearth_stream_ref {
 	const char *plugin;
 	const struct hearth_stream *declared;
-	void *self;
+	void *const *self;
 	struct position position;
 };
 
@@ -39,7 +39,7 @@ static struct {
 
 /* --- declaring and starting --- */
 
-int stream_declare(const char *plugin, const struct hearth_stream *stream, void *self, struct hearth_error *err)
+int stream_declare(const char *plugin, const struct hearth_stream *stream, void *const *self, struct hearth_error *err)
 {
 	struct hearth_stream_ref *ref;
 
@@ -147,7 +147,7 @@ static const struct hearth_stream_ref *at(size_t index)
 static const struct hearth_stream *declaration(const struct hearth_stream_ref *stream, void **ret_self)
 {
 	if (ret_self)
-		*ret_self = stream->self;
+		*ret_self = *stream->self;
 	return stream->declared;
 }
 

@@ -7,8 +7,8 @@
 
 #include <hearth/stream.h>
 
-/* Notes a declaration; before stream_start. self: the plugin's. */
-int stream_declare(const char *plugin, const struct hearth_stream *stream, void *self, struct hearth_error *err);
+/* Notes a declaration; before stream_start. self: where the plugin's self will stand. */
+int stream_declare(const char *plugin, const struct hearth_stream *stream, void *const *self, struct hearth_error *err);
 
 /* Reads every stream's position from the database. After the migrations. */
 HEARTH_SUSPENDS int stream_start(struct hearth_task *task, struct hearth_error *err);

@@ -87,6 +87,6 @@ static int key_counts_sync(void *self, struct hearth_task *task, const struct he
 }
 
 const struct hearth_stream KEY_COUNTS_STREAM = {
-	.name = "one_time_key_counts", .memory = 1, .sync_slot = -2, .sync = key_counts_sync,
+	.name = "one_time_key_counts", .memory = 1, .sync_slot = HEARTH_SYNC_LAST, .sync = key_counts_sync,
 	.about = "Not a stream of its own: the key counts that every sync response carries.",
 };

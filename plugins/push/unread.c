@@ -133,6 +133,6 @@ static int unread_sync(void *self, struct hearth_task *task, const struct hearth
 }
 
 const struct hearth_stream UNREAD_STREAM = {
-	.name = "unread_counts", .memory = 1, .sync_slot = -2, .sync = unread_sync,
+	.name = "unread_counts", .memory = 1, .sync_slot = HEARTH_SYNC_LAST, .sync = unread_sync,
 	.about = "Not a stream of its own: the unread counts of the rooms in a sync response.",
 };

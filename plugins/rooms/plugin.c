@@ -30,7 +30,7 @@ static const struct hearth_stream EVENTS = {
 	.about = "Every event as it is stored; hearth.rooms reads it",
 };
 static const struct hearth_stream BACKFILL = {
-	.name = "backfill", .sequence = "events_backfill_seq", .writers = "events", .sync_slot = -2,
+	.name = "backfill", .sequence = "events_backfill_seq", .writers = "events", .sync_slot = HEARTH_SYNC_LAST,
 	.about = "History that was fetched later; orderings are the negative of its ids",
 };
 static const struct hearth_stream *const STREAMS[] = { &EVENTS, &BACKFILL, NULL };

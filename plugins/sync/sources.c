@@ -109,7 +109,7 @@ static bool is_asked(const struct sync_build *build, const struct hearth_sync_qu
 {
 	const struct hearth_stream *stream = build->sync->list[index].declaration;
 
-	if (!stream->sync || (stream->sync_slot == -2) != last)
+	if (!stream->sync || (stream->sync_slot == HEARTH_SYNC_LAST) != last)
 		return false;
 	return last || build->initial || query->fresh_count || build->upto[index] > build->since[index] ||
 	       moved(build, stream->also_on);

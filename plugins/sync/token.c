@@ -33,7 +33,7 @@ static int64_t *of_name(struct sync *sync, int64_t *positions, const char *name,
 	for (size_t i = 0; i < sync->count; i++) {
 		const struct hearth_stream *stream = sync->list[i].declaration;
 
-		if (stream->sync_slot == -1 && strlen(stream->name) == length && !memcmp(stream->name, name, length))
+		if (stream->sync_slot == HEARTH_SYNC_BY_NAME && strlen(stream->name) == length && !memcmp(stream->name, name, length))
 			return &positions[i];
 	}
 	return NULL;
@@ -113,7 +113,7 @@ const char *sync_token_write(struct sync *sync, struct hearth_arena *arena, cons
 		end += snprintf(end, 22, "%c%" PRId64, slot ? '_' : 's', place ? *place : 0);
 	}
 	for (size_t i = 0; i < sync->count; i++)
-		if (sync->list[i].declaration->sync_slot == -1)
+		if (sync->list[i].declaration->sync_slot == HEARTH_SYNC_BY_NAME)
 			end += snprintf(end, 96, "~%.64s.%" PRId64, sync->list[i].declaration->name, positions[i]);
 	return text;
 }

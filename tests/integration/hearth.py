@@ -45,7 +45,7 @@ class Server:
             "server_name": "example.com",
             "pid_file": os.path.join(folder, "hearthd.pid"),
             "listeners": [{"port": self.port, "bind_addresses": ["127.0.0.1"], "type": "http", "tls": False,
-                           "resources": [{"names": ["client", "federation"]}]}],
+                           "resources": [{"names": ["client", "federation", "metrics"]}]}],
             "database": {"name": "psycopg2", "args": args},
             "signing_key_path": os.path.join(folder, "signing.key"),
             "media_store_path": os.path.join(folder, "media"),

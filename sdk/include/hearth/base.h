@@ -42,6 +42,40 @@
 
 #define HEARTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/*
+ * HEARTH_EACH(macro, common, a, b, ...) is macro(common, a) macro(common, b) ... for up to 24 arguments: what
+ * HEARTH_COLUMNS and HEARTH_NEEDS are made of.
+ */
+#define HEARTH_EACH(macro_, common_, ...) \
+	HEARTH_EACH_PICK_(__VA_ARGS__, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0) \
+	(macro_, common_, __VA_ARGS__)
+#define HEARTH_EACH_PICK_(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, _17, _18, _19, _20, _21, _22, \
+			  _23, _24, count_, ...) HEARTH_EACH_##count_##_
+#define HEARTH_EACH_1_(m_, c_, a_) m_(c_, a_)
+#define HEARTH_EACH_2_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_1_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_3_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_2_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_4_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_3_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_5_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_4_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_6_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_5_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_7_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_6_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_8_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_7_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_9_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_8_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_10_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_9_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_11_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_10_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_12_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_11_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_13_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_12_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_14_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_13_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_15_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_14_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_16_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_15_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_17_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_16_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_18_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_17_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_19_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_18_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_20_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_19_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_21_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_20_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_22_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_21_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_23_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_22_(m_, c_, __VA_ARGS__)
+#define HEARTH_EACH_24_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_23_(m_, c_, __VA_ARGS__)
+
 /* Aborts with file and line. For what only a mistake in our own code can cause; input never reaches one. */
 #define hearth_assert(condition) \
 	((condition) ? (void)0 : hearth_assert_failed(#condition, __FILE__, __LINE__))

@@ -4,10 +4,8 @@
  *
  *	struct token { const char *token; const char *user_id; int64_t expires_ms; };
  *
- *	static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMN(struct token, token), HEARTH_FIELDS_END };
- *	static const struct hearth_field TOKEN[] = {
- *		HEARTH_COLUMN(struct token, user_id), HEARTH_COLUMN(struct token, expires_ms), HEARTH_FIELDS_END
- *	};
+ *	static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMNS(struct token, token) };
+ *	static const struct hearth_field TOKEN[] = { HEARTH_COLUMNS(struct token, user_id, expires_ms) };
  *	static const struct hearth_statement SELECT_TOKEN = {
  *		.name = "accounts.select_token",
  *		.sql = "SELECT user_id, expires_ms FROM access_tokens WHERE token = $1",

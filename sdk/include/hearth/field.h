@@ -125,6 +125,13 @@ struct hearth_field {
 /* A column of a row, or a parameter of a statement, in the order of the SQL. */
 #define HEARTH_COLUMN(struct_, member_) HEARTH_FIELD_(struct_, member_, #member_, 0, .format = 0)
 
+/*
+ * All columns of a row, or all parameters of a statement, with the end:
+ *	static const struct hearth_field TOKEN[] = { HEARTH_COLUMNS(struct token, user_id, expires_ms) };
+ */
+#define HEARTH_COLUMNS(struct_, ...) HEARTH_EACH(HEARTH_COLUMNS_ONE_, struct_, __VA_ARGS__) HEARTH_FIELDS_END
+#define HEARTH_COLUMNS_ONE_(struct_, member_) HEARTH_COLUMN(struct_, member_),
+
 #define HEARTH_FIELDS_END { .name = NULL }
 
 HEARTH_END_DECLS

@@ -67,6 +67,18 @@ struct hearth_plugin {
 #define HEARTH_NEED(service_) { .id = service_##_ID, .major = service_##_MAJOR, .minor = service_##_MINOR }
 #define HEARTH_NEED_OPTIONAL(service_) \
 	{ .id = service_##_ID, .major = service_##_MAJOR, .minor = service_##_MINOR, .optional = 1 }
+
+/*
+ * Lists of the descriptor, with their end:
+ *	.needs = HEARTH_NEEDS(HEARTH_DB, HEARTH_LOG), .endpoints = HEARTH_ENDPOINT_TABLES(ENDPOINTS),
+ */
+#define HEARTH_NEEDS(...) \
+	((const struct hearth_need[]){ HEARTH_EACH(HEARTH_NEEDS_ONE_, , __VA_ARGS__) { .id = NULL } })
+#define HEARTH_NEEDS_ONE_(nothing_, service_) HEARTH_NEED(service_),
+#define HEARTH_ENDPOINT_TABLES(...) ((const struct hearth_endpoint *const[]){ __VA_ARGS__, NULL })
+#define HEARTH_CONFIG_TABLES(...) ((const struct hearth_field *const[]){ __VA_ARGS__, NULL })
+#define HEARTH_STREAM_LIST(...) ((const struct hearth_stream *const[]){ __VA_ARGS__, NULL })
+
 #define HEARTH_OFFER(service_) { .id = service_##_ID, .major = service_##_MAJOR, .minor = service_##_MINOR }
 
 /* Exports const struct hearth_plugin hearth_plugin_<ident>. */

@@ -13,6 +13,7 @@
 #define HEARTH_STREAM_H
 
 #include <hearth/db.h>
+#include <hearth/writer.h>
 
 HEARTH_BEGIN_DECLS
 
@@ -67,14 +68,26 @@ struct hearth_sync_sink {
 	int64_t reached;
 };
 
+/* Adds what the writer holds as a member of the response: HEARTH_SYNC_TOP. */
+static inline void hearth_sync_add_member(struct hearth_sync_sink *sink, const char *key, struct hearth_writer *w)
+{
+	size_t length;
+	const char *text = hearth_writer_text(w, &length);
+
+	sink->add(sink, HEARTH_SYNC_TOP, NULL, key, NULL, NULL, text, length);
+}
+
+/* Values of hearth_stream.sync_slot beside the numbers of Synapse's token. */
+#define HEARTH_SYNC_BY_NAME (-1) /* the token holds the stream's name and position: what plugins of third parties take */
+#define HEARTH_SYNC_LAST (-2)    /* not in the token: asked last of all, of the rooms in the response (active_rooms) */
+
 struct hearth_stream {
 	const char *name;      /* as on the wire and in metrics: "account_data" */
 	const char *sequence;  /* PostgreSQL sequence; its owner's migrations create it */
 	const char *writers;   /* key under stream_writers that names the instances that may write; NULL: any */
 	int32_t     sync_slot; /* position in the sync token, as Synapse counts: events 0, presence 1, typing 2,
-				* receipts 3, account_data 4, push_rules 5, to_device 6, device_lists 7; -1: by name;
-				* -2: not in the token, asked last of all
-				* about the rooms that stand in the response (active_rooms) */
+				* receipts 3, account_data 4, push_rules 5, to_device 6, device_lists 7; or
+				* HEARTH_SYNC_BY_NAME, HEARTH_SYNC_LAST */
 	uint32_t    memory;    /* 1: positions live in memory and start from the clock (typing); sequence is NULL */
 	/* Contributes to a sync. NULL: nothing. Errors fail the sync. */
 	HEARTH_SUSPENDS int (*sync)(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
@@ -97,7 +110,10 @@ struct hearth_waiter;
 struct hearth_streams {
 	struct hearth_service base;
 
-	/* A stream by its name; NULL: no such. Any plugin's; as long as the process. */
+	/*
+	 * A stream by its name; NULL: no such. As long as the process. In load: the plugin's own and those of plugins
+	 * whose services it needs; later: any plugin's.
+	 */
 	const struct hearth_stream_ref *(*find)(const struct hearth_host *host, const char *name);
 	/* All of them by index; NULL beyond the last. With its declaration and its plugin's self. */
 	const struct hearth_stream_ref *(*at)(size_t index);
