@@ -33,7 +33,8 @@ static int64_t *of_name(struct sync *sync, int64_t *positions, const char *name,
 	for (size_t i = 0; i < sync->count; i++) {
 		const struct hearth_stream *stream = sync->list[i].declaration;
 
-		if (stream->sync_slot == HEARTH_SYNC_BY_NAME && strlen(stream->name) == length && !memcmp(stream->name, name, length))
+		if (stream->sync_slot == HEARTH_SYNC_BY_NAME && strlen(stream->name) == length &&
+		    !memcmp(stream->name, name, length))
 			return &positions[i];
 	}
 	return NULL;

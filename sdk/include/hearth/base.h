@@ -47,10 +47,11 @@
  * HEARTH_COLUMNS and HEARTH_NEEDS are made of.
  */
 #define HEARTH_EACH(macro_, common_, ...) \
-	HEARTH_EACH_PICK_(__VA_ARGS__, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0) \
+	HEARTH_EACH_PICK_(__VA_ARGS__, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, \
+			  4, 3, 2, 1, 0) \
 	(macro_, common_, __VA_ARGS__)
-#define HEARTH_EACH_PICK_(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, _17, _18, _19, _20, _21, _22, \
-			  _23, _24, count_, ...) HEARTH_EACH_##count_##_
+#define HEARTH_EACH_PICK_(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, _17, _18, _19, _20, \
+			  _21, _22, _23, _24, count_, ...) HEARTH_EACH_##count_##_
 #define HEARTH_EACH_1_(m_, c_, a_) m_(c_, a_)
 #define HEARTH_EACH_2_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_1_(m_, c_, __VA_ARGS__)
 #define HEARTH_EACH_3_(m_, c_, a_, ...) m_(c_, a_) HEARTH_EACH_2_(m_, c_, __VA_ARGS__)
