@@ -138,9 +138,15 @@ static void write_device(struct hearth_writer *w, const struct device *device)
 	hearth_write_object(w, NULL);
 	hearth_write_string(w, "device_id", device->device_id);
 	hearth_write_string(w, "display_name", device->display_name);
-	hearth_write_string(w, "last_seen_ip", device->last_seen_ip);
+	/* Some clients insist on both, as null where it is not known. */
+	if (device->last_seen_ip)
+		hearth_write_string(w, "last_seen_ip", device->last_seen_ip);
+	else
+		hearth_write_null(w, "last_seen_ip");
 	if (device->last_seen_ms)
 		hearth_write_int(w, "last_seen_ts", device->last_seen_ms);
+	else
+		hearth_write_null(w, "last_seen_ts");
 	hearth_write_string(w, "user_id", device->user_id);
 	hearth_write_end(w);
 }

@@ -236,19 +236,44 @@ HEARTH_SUSPENDS static int fill(struct creation *c, struct hearth_error *err)
 	return add_invites(c, err);
 }
 
+HEARTH_SUSPENDS static int run_hook(struct creation *c, const char *hook, struct hearth_hook_room *subject,
+				    struct hearth_error *err)
+{
+	int rc = c->r->hooks->present(c->r->host, hook) ? c->r->hooks->run(c->r->host, c->task, hook, subject, err) : 0;
+
+	return rc < 0 ? rc : 0;
+}
+
+/* A room that may not be published is made nevertheless. */
+HEARTH_SUSPENDS static int publish(struct creation *c, const char *room_id, struct hearth_error *err)
+{
+	struct hearth_hook_room subject = { .user_id = c->creator, .room_id = room_id, .target = c->alias };
+	int rc;
+
+	if (strcmp(c->args->visibility, "public"))
+		return 0;
+	rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_PUBLISH, &subject, err);
+	if (rc < 0 && err->http_status) {
+		hearth_error_clear(err);
+		return 0;
+	}
+	return rc < 0 ? rc : rooms_publish(c->r, c->task, room_id, 1, err);
+}
+
 HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request *req, struct hearth_error *err)
 {
-	struct rooms *r = c->r;
 	struct hearth_hook_room subject = { .user_id = c->creator, .config = req->body };
-	int rc = 0;
+	int rc;
 
 	if (hearth_json_size(c->args->invite_3pid))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "invite_3pid: this server has no identity server to ask");
-	if (r->hooks->present(r->host, HEARTH_HOOK_ROOM_MAY_CREATE))
-		rc = r->hooks->run(r->host, c->task, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
+	rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
 	if (rc >= 0)
 		rc = read_version(c, err);
-	return rc < 0 ? rc : read_alias(c, err);
+	if (rc >= 0)
+		rc = read_alias(c, err);
+	subject = (struct hearth_hook_room){ .user_id = c->creator, .target = c->alias };
+	return rc < 0 || !c->alias ? rc : run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, &subject, err);
 }
 
 HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -269,9 +294,10 @@ HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, str
 		rc = fill(c, err);
 	if (rc < 0)
 		return rc;
-	batch = (struct rooms_batch){ .drafts = c->drafts, .count = c->count, .create_version = c->version,
-				      .published = !strcmp(args->visibility, "public"), .alias = c->alias };
+	batch = (struct rooms_batch){ .drafts = c->drafts, .count = c->count, .create_version = c->version, .alias = c->alias };
 	rc = rooms_send_batch(self, task, &batch, &room_id, &event_ids, err);
+	if (rc >= 0)
+		rc = publish(c, room_id, err);
 	if (rc < 0)
 		return rc;
 	hearth_write_object(req->out, NULL);

@@ -36,7 +36,7 @@ static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), B
 	"SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("      \
 	"SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE " CHILD("m.replace")        \
 	"AND l.sender = p.sender AND l.type = p.type AND p.redacted_by IS NULL AND (l.type = 'm.room.encrypted' OR " \
-	"e.json::json -> 'content' -> 'm.new_content' IS NOT NULL) "                                                 \
+	ROOMS_PDU("e") " -> 'content' -> 'm.new_content' IS NOT NULL) "                                              \
 	"ORDER BY e.origin_server_ts DESC, e.event_id DESC LIMIT 1) x "
 #define THREAD_SUMMARY                                                                                               \
 	"SELECT 2, x.event, x.count, (x.mine OR p.sender = $2)::int::bigint, p.event_id, '{}' FROM p CROSS JOIN "    \

@@ -46,7 +46,7 @@ static const struct hearth_statement SELECT_AT = {
 	.sql = "SELECT r.room_id, m.user_id, m.membership, e.event_id, m.sender, m.stream_ordering, 0::bigint "
 	       "FROM memberships m JOIN rooms r ON r.number = m.room JOIN events e ON e.number = m.event "
 	       "WHERE m.user_id = $1 AND m.stream_ordering <= $2 AND NOT m.forgotten "
-	       "UNION ALL SELECT r.room_id, $1, p.json::json -> 'content' ->> 'membership', p.event_id, p.sender, "
+	       "UNION ALL SELECT r.room_id, $1, " ROOMS_PDU("p") " -> 'content' ->> 'membership', p.event_id, p.sender, "
 	       "p.stream_ordering, 0::bigint FROM (SELECT DISTINCT ON (d.room) d.room, d.prev_event "
 	       "FROM current_state_deltas d WHERE d.type = 'm.room.member' AND d.state_key = $1 AND d.stream_ordering > $2 "
 	       "ORDER BY d.room, d.stream_ordering) rolled "
@@ -112,8 +112,8 @@ static const struct hearth_statement SELECT_SUMMARIES = {
 	       "(SELECT count(*) FROM memberships m WHERE m.room = r.number AND m.membership = 'invite'), "
 	       "CASE WHEN EXISTS (SELECT FROM current_state c JOIN events e ON e.number = c.event WHERE c.room = r.number "
 	       "AND c.state_key = '' AND e.redacted_by IS NULL "
-	       "AND ((c.type = 'm.room.name' AND e.json::json -> 'content' ->> 'name' <> '') OR "
-	       "(c.type = 'm.room.canonical_alias' AND e.json::json -> 'content' ->> 'alias' <> ''))) THEN '{}'::text[] "
+	       "AND ((c.type = 'm.room.name' AND " ROOMS_PDU("e") " -> 'content' ->> 'name' <> '') OR "
+	       "(c.type = 'm.room.canonical_alias' AND " ROOMS_PDU("e") " -> 'content' ->> 'alias' <> ''))) THEN '{}'::text[] "
 	       "ELSE coalesce(" HEROES("'join', 'invite'") ", " HEROES("'leave', 'ban'") ", '{}') END "
 	       "FROM unnest($1::text[]) WITH ORDINALITY AS q(room_id, at) JOIN rooms r ON r.room_id = q.room_id",
 	.params = SUMMARY_PARAMS, .row = SUMMARY_ROW, .row_size = sizeof(struct summary_row),

@@ -39,6 +39,7 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks to join" },
 	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user invites another one" },
 	{ HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user names a room" },
+	{ HEARTH_HOOK_ROOM_MAY_PUBLISH, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user lists a room in the directory" },
 	{ HEARTH_HOOK_ROOM_ON_FOLLOWED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "A user comes into a room's replacement" },
 	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
 	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },

@@ -125,6 +125,13 @@ extern const struct hearth_field ROOMS_EVENT_ROW[];
 #define ROOMS_EVENT_TABLES                                                                              \
 	"events e JOIN rooms r ON r.number = e.room LEFT JOIN events b ON b.number = e.redacted_by " \
 	"LEFT JOIN events p ON p.number = e.replaces"
+/*
+ * The PDU of an event (an alias of the table), to look into from SQL: PostgreSQL's texts cannot hold the NULs that strings
+ * of clients may, so they are left out. A doubled backslash is out of the way while "\\u0000" is looked for.
+ */
+#define ROOMS_PDU(event_)                                                                                      \
+	"(CASE WHEN strpos(" event_ ".json, '\\u0000') = 0 THEN " event_ ".json ELSE replace(replace(replace("   \
+	event_ ".json, '\\\\', chr(1)), '\\u0000', ''), chr(1), '\\\\') END)::json"
 HEARTH_MUST_CHECK
 int rooms_events_of_rows(struct hearth_arena *arena, const struct rooms_event_row *rows, size_t count,
 			 struct hearth_stored_event **ret_events, struct hearth_error *err);
@@ -224,5 +231,21 @@ void rooms_write_event(struct rooms *r, struct hearth_writer *w, const char *key
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_alias_to_room(struct rooms *r, struct hearth_task *task, const char *alias, const char **ret_room_id,
 			struct hearth_error *err);
+
+/* ---- directory.c: as the functions of hearth_rooms of these names ----------------------------------------------- */
+
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_published(struct rooms *r, struct hearth_task *task, const char *room_id, int *ret_published,
+		    struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_publish(struct rooms *r, struct hearth_task *task, const char *room_id, int published,
+		  struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_directory(struct rooms *r, struct hearth_task *task, const struct hearth_directory_query *query,
+		    const struct hearth_directory_entry **ret_entries, size_t *ret_count, int64_t *ret_total,
+		    struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_aliases(struct rooms *r, struct hearth_task *task, const char *room_id, struct hearth_texts *ret_aliases,
+		  struct hearth_error *err);
 
 #endif

@@ -144,6 +144,31 @@ static int service_alias_to_room(const struct hearth_rooms *service, struct hear
 	return rooms_alias_to_room(rooms_of(service), task, alias, ret_room_id, err);
 }
 
+static int service_published(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			     int *ret_published, struct hearth_error *err)
+{
+	return rooms_published(rooms_of(service), task, room_id, ret_published, err);
+}
+
+static int service_publish(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			   int published, struct hearth_error *err)
+{
+	return rooms_publish(rooms_of(service), task, room_id, published, err);
+}
+
+static int service_directory(const struct hearth_rooms *service, struct hearth_task *task,
+			     const struct hearth_directory_query *query, const struct hearth_directory_entry **ret_entries,
+			     size_t *ret_count, int64_t *ret_total, struct hearth_error *err)
+{
+	return rooms_directory(rooms_of(service), task, query, ret_entries, ret_count, ret_total, err);
+}
+
+static int service_aliases(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			   struct hearth_texts *ret_aliases, struct hearth_error *err)
+{
+	return rooms_aliases(rooms_of(service), task, room_id, ret_aliases, err);
+}
+
 void rooms_service_init(struct rooms *r)
 {
 	r->service = (struct hearth_rooms){
@@ -164,5 +189,9 @@ void rooms_service_init(struct rooms *r)
 		.bundle = service_bundle,
 		.write = service_write,
 		.alias_to_room = service_alias_to_room,
+		.published = service_published,
+		.publish = service_publish,
+		.directory = service_directory,
+		.aliases = service_aliases,
 	};
 }

@@ -21,7 +21,7 @@ static const struct hearth_statement SELECT_SHARED_UNTIL = {
 	.sql = "SELECT r.room_id, CASE WHEN m.membership = 'join' THEN 9223372036854775807 ELSE coalesce(("
 	       "SELECT max(d.stream_ordering) FROM current_state_deltas d JOIN events p ON p.number = d.prev_event "
 	       "WHERE d.room = r.number AND d.type = 'm.room.member' AND d.state_key = $1 "
-	       "AND p.json::json -> 'content' ->> 'membership' = 'join'), -9223372036854775807) END "
+	       "AND " ROOMS_PDU("p") " -> 'content' ->> 'membership' = 'join'), -9223372036854775807) END "
 	       "FROM rooms r JOIN memberships m ON m.room = r.number AND m.user_id = $1 WHERE r.room_id = ANY($2)",
 	.params = LEFT_PARAMS, .row = LEFT_ROW, .row_size = sizeof(struct left_row),
 };

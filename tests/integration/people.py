@@ -29,9 +29,9 @@ def quote(text):
 
 
 class Person:
-    def __init__(self, server, name):
+    def __init__(self, server, name, admin=False):
         self.server = server
-        self.id, self.token, self.device = server.register(name)
+        self.id, self.token, self.device = server.register(name, admin=admin)
         self.since = None
 
     def call(self, method, path, body=None, query=None, **more):

@@ -4,6 +4,7 @@
  * Every function takes the table first. Results: arena of the task, unless said otherwise.
  *
  * 1.0  first version
+ * 1.1  published, publish, directory, aliases
  */
 #ifndef HEARTH_SERVICES_ROOMS_H
 #define HEARTH_SERVICES_ROOMS_H
@@ -16,7 +17,7 @@ HEARTH_BEGIN_DECLS
 
 #define HEARTH_ROOMS_ID "hearth.rooms"
 #define HEARTH_ROOMS_MAJOR 1
-#define HEARTH_ROOMS_MINOR 0
+#define HEARTH_ROOMS_MINOR 1
 
 /* An event as the store keeps it. */
 struct hearth_stored_event {
@@ -137,6 +138,26 @@ struct hearth_client_form {
 	const void *bundled;      /* from bundle; NULL */
 };
 
+/* What is asked of the directory of published rooms: the largest first, the larger id first among equals. */
+struct hearth_directory_query {
+	uint32_t            size;
+	uint32_t            limit;
+	const char         *search;        /* in name, topic or canonical alias, in any case; NULL: all */
+	struct hearth_texts room_types;    /* where every_type is 0 */
+	uint32_t            every_type, untyped; /* untyped: rooms without a type, too */
+	const char         *bound_room_id; /* NULL: from the start; else those behind it (backwards: in front of it) */
+	int64_t             bound_joined;  /* its joined_count as it was told */
+	uint32_t            backwards;     /* the last ones in front of the bound, still the largest first */
+};
+
+/* A published room; texts that its state does not have are NULL. */
+struct hearth_directory_entry {
+	uint32_t    size;
+	int64_t     joined_count;
+	const char *room_id, *name, *topic, *canonical_alias, *avatar_url, *join_rule, *history_visibility, *guest_access,
+		*room_type;
+};
+
 struct hearth_rooms {
 	struct hearth_service base;
 
@@ -227,6 +248,28 @@ struct hearth_rooms {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*alias_to_room)(const struct hearth_rooms *service, struct hearth_task *task, const char *alias,
 			     const char **ret_room_id, struct hearth_error *err);
+
+	/* --- the directory (1.1) --- */
+	/* Whether a room is published. -ENOENT: no such room. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*published)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			 int *ret_published, struct hearth_error *err);
+	/* Publishes it, or no longer. Who may do so is the caller's to know; an unknown room changes nothing. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*publish)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id, int published,
+		       struct hearth_error *err);
+	/*
+	 * A page of the published rooms that whoever finds them can enter, ask to enter, or look into. ret_total: how many
+	 * there are in all. One query, whose cost grows with the number of published rooms.
+	 */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*directory)(const struct hearth_rooms *service, struct hearth_task *task,
+			 const struct hearth_directory_query *query, const struct hearth_directory_entry **ret_entries,
+			 size_t *ret_count, int64_t *ret_total, struct hearth_error *err);
+	/* A room's local aliases, in their order. */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*aliases)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+		       struct hearth_texts *ret_aliases, struct hearth_error *err);
 };
 
 static inline const struct hearth_rooms *hearth_rooms(const struct hearth_host *host)
