@@ -25,6 +25,23 @@ HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_follow(struct rooms *r, struct hearth_task *task, const char *user_id, const char *room_id,
 	       struct hearth_error *err);
 
+/*
+ * limits.c: Synapse's limiters. Every event that a user sends counts under rc_message, save redactions of what others
+ * said, where rc_admin_redaction is configured. event_id: what is redacted; NULL: nothing that is known.
+ */
+HEARTH_MUST_CHECK
+int api_limit_message(struct rooms *r, const char *user_id, struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_limit_redaction(struct rooms *r, struct hearth_task *task, const char *user_id, const char *event_id,
+			struct hearth_error *err);
+/* rc_joins.local, and whether rc_joins_per_room has room for one more; api_note_join counts there once it has happened. */
+HEARTH_MUST_CHECK
+int api_limit_join(struct rooms *r, const char *user_id, const char *room_id, struct hearth_error *err);
+void api_note_join(struct rooms *r, const char *room_id);
+HEARTH_MUST_CHECK
+int api_limit_invite(struct rooms *r, const char *room_id, const char *invitee, const char *issuer,
+		     struct hearth_error *err);
+
 /* relate.c: 400 where the relation that a message names is not to be had. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_check_relation(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft,

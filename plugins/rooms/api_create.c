@@ -267,7 +267,11 @@ HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request
 
 	if (hearth_json_size(c->args->invite_3pid))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "invite_3pid: this server has no identity server to ask");
-	rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
+	if ((double)c->args->invite.count > c->r->invites_at_once)
+		return hearth_refuse(err, 400, "M_UNKNOWN", "invite: so many users cannot be invited at once");
+	rc = api_limit_message(c->r, c->creator, err);
+	if (rc >= 0)
+		rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
 	if (rc >= 0)
 		rc = read_version(c, err);
 	if (rc >= 0)
@@ -300,6 +304,7 @@ HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, str
 		rc = publish(c, room_id, err);
 	if (rc < 0)
 		return rc;
+	api_note_join(self, room_id);
 	hearth_write_object(req->out, NULL);
 	hearth_write_string(req->out, "room_id", room_id);
 	hearth_write_end(req->out);

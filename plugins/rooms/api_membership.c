@@ -65,7 +65,9 @@ HEARTH_SUSPENDS static int change(struct rooms *r, struct hearth_task *task, con
 	const char *event_id;
 	int rc;
 
-	rc = api_member_content(r, task, with_profile ? user_id : NULL, membership, args->reason, &content, err);
+	rc = api_limit_message(r, req->user->user_id, err);
+	if (rc >= 0)
+		rc = api_member_content(r, task, with_profile ? user_id : NULL, membership, args->reason, &content, err);
 	if (rc < 0)
 		return rc;
 	if (args->third_party_signed) {
@@ -107,19 +109,25 @@ HEARTH_SUSPENDS static int enter(struct rooms *r, struct hearth_task *task, stru
 {
 	struct hearth_membership old = { .size = sizeof(old) };
 	const char *user_id = req->user->user_id, *room_id;
+	bool joins;
 	int rc;
 
 	rc = find_room(r, task, args->room_id, &room_id, err);
 	if (rc >= 0)
 		rc = rooms_membership(r, task, room_id, user_id, &old, err);
+	joins = !strcmp(membership, "join") && !(old.membership && !strcmp(old.membership, "join"));
+	if (rc >= 0 && joins)
+		rc = api_limit_join(r, user_id, room_id, err);
 	if (rc >= 0 && !strcmp(membership, "join"))
 		rc = check_hook(r, task, HEARTH_HOOK_ROOM_MAY_JOIN, user_id, room_id, NULL,
 				old.membership && !strcmp(old.membership, "invite"), err);
 	/* Joining again changes nothing, and is no way to change a name either (that is the profile's). */
-	if (rc >= 0 && !(old.membership && !strcmp(old.membership, "join") && !strcmp(membership, "join")))
+	if (rc >= 0 && (joins || strcmp(membership, "join")))
 		rc = change(r, task, req, room_id, user_id, membership, true, args, err);
-	if (rc >= 0 && !strcmp(membership, "join"))
+	if (rc >= 0 && joins) {
+		api_note_join(r, room_id);
 		rc = api_follow(r, task, user_id, room_id, err);
+	}
 	if (rc >= 0)
 		write_room_id(req, room_id);
 	return rc;
@@ -155,8 +163,11 @@ HEARTH_SUSPENDS static int post_invite(void *self, struct hearth_task *task, str
 {
 	struct rooms *r = self;
 	const struct member_args *args = fields;
-	int rc = check_hook(r, task, HEARTH_HOOK_ROOM_MAY_INVITE, req->user->user_id, args->room_id, args->user_id, false, err);
+	int rc = api_limit_invite(r, args->room_id, args->user_id, req->user->user_id, err);
 
+	if (rc >= 0)
+		rc = check_hook(r, task, HEARTH_HOOK_ROOM_MAY_INVITE, req->user->user_id, args->room_id, args->user_id, false,
+				err);
 	return rc < 0 ? rc : change(r, task, req, args->room_id, args->user_id, "invite", true, args, err);
 }
 
@@ -224,21 +235,21 @@ HEARTH_SUSPENDS static int get_joined(void *self, struct hearth_task *task, stru
 	return 0;
 }
 
-#define MEMBER(path_, limit_, fields_, handler_)                                                          \
+#define MEMBER(path_, fields_, handler_)                                                                  \
 	{ .method = "POST", .path = "/_matrix/client/v3/" path_, .also = "api/v1 r0 unstable",            \
-	  .access = HEARTH_ACCESS_GUEST, .flags = HEARTH_ENDPOINT_OPTIONAL_BODY, .limit = limit_,         \
+	  .access = HEARTH_ACCESS_GUEST, .flags = HEARTH_ENDPOINT_OPTIONAL_BODY,                        \
 	  .fields = fields_, .args_size = sizeof(struct member_args), .handler = handler_ }
 
 const struct hearth_endpoint MEMBERSHIP_ENDPOINTS[] = {
-	MEMBER("join/{roomIdOrAlias}", "rc_joins.local", JOIN_ARGS, post_join),
-	MEMBER("rooms/{roomId}/join", "rc_joins.local", JOIN_ID_ARGS, post_join),
-	MEMBER("knock/{roomIdOrAlias}", "rc_joins.local", JOIN_ARGS, post_knock),
-	MEMBER("rooms/{roomId}/leave", NULL, SELF_ARGS, post_leave),
-	MEMBER("rooms/{roomId}/forget", NULL, SELF_ARGS, post_forget),
-	MEMBER("rooms/{roomId}/invite", "rc_invites.per_issuer", OTHER_ARGS, post_invite),
-	MEMBER("rooms/{roomId}/kick", NULL, OTHER_ARGS, post_kick),
-	MEMBER("rooms/{roomId}/ban", NULL, OTHER_ARGS, post_ban),
-	MEMBER("rooms/{roomId}/unban", NULL, OTHER_ARGS, post_unban),
+	MEMBER("join/{roomIdOrAlias}", JOIN_ARGS, post_join),
+	MEMBER("rooms/{roomId}/join", JOIN_ID_ARGS, post_join),
+	MEMBER("knock/{roomIdOrAlias}", JOIN_ARGS, post_knock),
+	MEMBER("rooms/{roomId}/leave", SELF_ARGS, post_leave),
+	MEMBER("rooms/{roomId}/forget", SELF_ARGS, post_forget),
+	MEMBER("rooms/{roomId}/invite", OTHER_ARGS, post_invite),
+	MEMBER("rooms/{roomId}/kick", OTHER_ARGS, post_kick),
+	MEMBER("rooms/{roomId}/ban", OTHER_ARGS, post_ban),
+	MEMBER("rooms/{roomId}/unban", OTHER_ARGS, post_unban),
 	{ .method = "GET", .path = "/_matrix/client/v3/joined_rooms", .also = "api/v1 r0 unstable",
 	  .access = HEARTH_ACCESS_GUEST, .handler = get_joined },
 	HEARTH_ENDPOINTS_END

@@ -59,7 +59,10 @@ HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, str
 	/* A redaction that is sent as a message names its event in the content (version 11) or at the top (before). */
 	if (!strcmp(draft.type, "m.room.redaction"))
 		draft.redacts = hearth_json_get_string(draft.content, "redacts");
-	rc = api_check_relation(self, task, &draft, err);
+	rc = draft.redacts ? api_limit_redaction(self, task, draft.sender, draft.redacts, err)
+			   : api_limit_message(self, draft.sender, err);
+	if (rc >= 0)
+		rc = api_check_relation(self, task, &draft, err);
 	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
 }
 
@@ -80,24 +83,26 @@ HEARTH_SUSPENDS static int put_redaction(void *self, struct hearth_task *task, s
 	const struct send_args *args = fields;
 	struct hearth_json *content = hearth_json_object_new(req->arena);
 	struct hearth_draft draft = draft_of(req, args);
+	int rc;
 
 	if (args->reason)
 		hearth_json_set_string(content, "reason", args->reason);
 	draft.type = "m.room.redaction";
 	draft.content = content;
 	draft.redacts = args->event_id;
-	return send_draft(self, task, req, &draft, err);
+	rc = api_limit_redaction(self, task, draft.sender, draft.redacts, err);
+	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
 }
 
-#define SEND(suffix_, fields_, handler_)                                                                            \
+#define SEND(suffix_, limit_, fields_, handler_)                                                                    \
 	{ .method = "PUT", .path = "/_matrix/client/v3/rooms/{roomId}/" suffix_, .also = "api/v1 r0 unstable",      \
-	  .access = HEARTH_ACCESS_GUEST, .limit = "rc_message", .fields = fields_,                                  \
+	  .access = HEARTH_ACCESS_GUEST, .limit = limit_, .fields = fields_,                                        \
 	  .args_size = sizeof(struct send_args), .handler = handler_ }
 
 const struct hearth_endpoint SEND_ENDPOINTS[] = {
-	SEND("send/{eventType}/{txnId}", SEND_ARGS, put_message),
-	SEND("state/{eventType}", STATE_ARGS, put_state),
-	SEND("state/{eventType}/{stateKey}", STATE_KEY_ARGS, put_state),
-	SEND("redact/{eventId}/{txnId}", REDACT_ARGS, put_redaction),
+	SEND("send/{eventType}/{txnId}", NULL, SEND_ARGS, put_message),
+	SEND("state/{eventType}", "rc_message", STATE_ARGS, put_state),
+	SEND("state/{eventType}/{stateKey}", "rc_message", STATE_KEY_ARGS, put_state),
+	SEND("redact/{eventId}/{txnId}", NULL, REDACT_ARGS, put_redaction),
 	HEARTH_ENDPOINTS_END
 };

@@ -505,6 +505,8 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 	int rc = read_args(&u, args, err);
 
 	if (rc >= 0)
+		rc = api_limit_message(u.r, u.user_id, err);
+	if (rc >= 0)
 		rc = read_old_room(&u, err);
 	if (rc >= 0)
 		rc = split_alias(&u, &stays, &goes, err);

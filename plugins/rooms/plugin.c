@@ -21,7 +21,7 @@ static const struct hearth_statement SELECT_SECRET = {
 
 static const struct hearth_need NEEDS[] = {
 	HEARTH_NEED(HEARTH_DB), HEARTH_NEED(HEARTH_TASK), HEARTH_NEED(HEARTH_STREAMS), HEARTH_NEED(HEARTH_HOOKS),
-	HEARTH_NEED(HEARTH_KEYS), HEARTH_NEED(HEARTH_LOG), HEARTH_NEED(HEARTH_METRICS),
+	HEARTH_NEED(HEARTH_LIMITS), HEARTH_NEED(HEARTH_KEYS), HEARTH_NEED(HEARTH_LOG), HEARTH_NEED(HEARTH_METRICS),
 	HEARTH_NEED_OPTIONAL(HEARTH_ACCOUNTS), { .id = NULL }
 };
 static const struct hearth_offer OFFERS[] = { HEARTH_OFFER(HEARTH_ROOMS), { .id = NULL } };
@@ -49,7 +49,9 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 };
 
 static const struct hearth_field CONFIG[] = {
-	HEARTH_CONFIG(struct rooms, default_version, "default_room_version", .fallback = "11"), HEARTH_FIELDS_END
+	HEARTH_CONFIG(struct rooms, default_version, "default_room_version", .fallback = "11"),
+	HEARTH_CONFIG(struct rooms, admin_redaction, "rc_admin_redaction"),
+	HEARTH_CONFIG(struct rooms, invites_at_once, "rc_invites.per_room.burst_count", .fallback = "10"), HEARTH_FIELDS_END
 };
 static const struct hearth_field *const CONFIGS[] = { CONFIG, NULL };
 static const struct hearth_endpoint *const ENDPOINTS[] = {
@@ -89,6 +91,7 @@ static int load(const struct hearth_host *host, void **ret_self, struct hearth_e
 	r->tasks = hearth_tasks(host);
 	r->streams = hearth_streams(host);
 	r->hooks = hearth_hooks(host);
+	r->limits = hearth_limits(host);
 	r->keys = hearth_keys(host);
 	r->log = hearth_log(host);
 	r->metrics = hearth_metrics(host);

@@ -12,6 +12,7 @@
 
 #include <hearth/db.h>
 #include <hearth/hook.h>
+#include <hearth/http.h>
 #include <hearth/keys.h>
 #include <hearth/log.h>
 #include <hearth/metrics.h>
@@ -42,6 +43,7 @@ struct rooms {
 	const struct hearth_tasks      *tasks;
 	const struct hearth_streams    *streams;
 	const struct hearth_hooks      *hooks;
+	const struct hearth_limits     *limits;
 	const struct hearth_keys       *keys;
 	const struct hearth_log        *log;
 	const struct hearth_metrics    *metrics;
@@ -49,6 +51,8 @@ struct rooms {
 	const struct hearth_stream_ref *events_stream, *backfill_stream;
 	const char                     *server_name;
 	const char                     *default_version; /* default_room_version */
+	const struct hearth_json       *admin_redaction; /* rc_admin_redaction; NULL: such redactions count as messages */
+	double                          invites_at_once; /* rc_invites.per_room.burst_count: as many may createRoom invite */
 	uint64_t                        hash_key[2]; /* of rooms_secret */
 	int64_t                         number_next, number_end; /* the rest of a block of rooms_number_seq */
 	struct rooms_lru               *room_cache;  /* struct rooms_room by room id */

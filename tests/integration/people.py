@@ -7,7 +7,7 @@ import urllib.parse
 import hearth
 
 FREE = {"per_second": 10000, "burst_count": 10000}
-SETTINGS = dict(rc_message=FREE, rc_joins={"local": FREE, "remote": FREE}, rc_room_creation=FREE,
+SETTINGS = dict(rc_message=FREE, rc_joins={"local": FREE, "remote": FREE}, rc_room_creation=FREE, rc_joins_per_room=FREE,
                 rc_invites={"per_room": FREE, "per_user": FREE, "per_issuer": FREE})
 
 
