@@ -511,14 +511,20 @@ void connections_drain(void)
 	struct connection *next;
 
 	for (struct connection *connection = all.first; connection; connection = next) {
+		next = connection->next;
+		if (connection->state == READING_HEAD && connection->scanned == 0 && unwritten(connection) == 0)
+			close_connection(connection);
+	}
+}
+
+void connections_cancel_polls(void)
+{
+	for (struct connection *connection = all.first; connection; connection = connection->next) {
 		struct exchange *exchange = connection->exchange;
 
-		next = connection->next;
 		if (connection->state == BUSY && exchange && exchange->task && exchange->req.endpoint &&
 		    exchange->req.endpoint->flags & HEARTH_ENDPOINT_LONG_POLL)
 			task_cancel(exchange->task);
-		else if (connection->state == READING_HEAD && connection->scanned == 0 && unwritten(connection) == 0)
-			close_connection(connection);
 	}
 }
 

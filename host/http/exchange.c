@@ -273,7 +273,7 @@ static void soften(const struct exchange *exchange, int r, struct hearth_error *
 {
 	if (!err->code)
 		(void)hearth_fail(err, r, "the request failed");
-	if (err->http_status)
+	if (err->errcode[0])
 		return;
 	if (r == -ECANCELED) {
 		hearth_error_clear(err);
@@ -282,11 +282,13 @@ static void soften(const struct exchange *exchange, int r, struct hearth_error *
 		log_warning("http", "%s %s: deadline passed: %s", exchange->req.method, exchange->req.path, err->message);
 		hearth_error_clear(err);
 		(void)hearth_refuse(err, 504, "M_UNKNOWN", "the request took too long");
-	} else if (hearth_error_status(err) >= 500) {
+	} else if (hearth_error_status(err) == 500) {
 		log_error("http", "%s %s: %s", exchange->req.method, exchange->req.path, err->message);
-		if (hearth_error_status(err) == 500)
-			(void)snprintf(err->message, sizeof(err->message), "internal error, request %s",
-				       exchange->req.id);
+		(void)snprintf(err->message, sizeof(err->message), "internal error, request %s", exchange->req.id);
+	} else if (hearth_error_status(err) > 500) {
+		/* Whoever is away says so once; not every request that missed it does. */
+		log_info("http", "%s %s: %s", exchange->req.method, exchange->req.path, err->message);
+		(void)snprintf(err->message, sizeof(err->message), "something that the server needs is away; try again");
 	}
 }
 

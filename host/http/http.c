@@ -221,6 +221,16 @@ void http_drain(void)
 	connections_drain();
 }
 
+void http_cancel_polls(void)
+{
+	connections_cancel_polls();
+}
+
+size_t http_connections(void)
+{
+	return connections_count();
+}
+
 void http_stop(void)
 {
 	http_drain();

@@ -18,8 +18,12 @@ int http_check_config(struct hearth_error *err);
 
 /* Compiles the routes and opens the listeners of the configuration, systemd's sockets first. */
 int http_start(struct hearth_error *err);
-/* Stops accepting, lets running requests end, answers long polls. */
+/* Stops accepting and closes idle connections; running requests go on, and are the last of their connections. */
 void http_drain(void);
+/* Cancels the long polls that still wait. */
+void http_cancel_polls(void);
+/* Connections that are open: after http_drain, those whose request or response is under way. */
+size_t http_connections(void);
 void http_stop(void);
 /* New certificates (SIGHUP). */
 int http_reload(struct hearth_error *err);

@@ -78,7 +78,8 @@ void connection_open(const struct listener *listener, int fd, const struct socka
 /* Sends a response and goes on to the next request, or closes. Empties response. May end the connection. */
 void connection_send(struct connection *connection, struct evbuffer *response, bool keep_alive);
 /* Closes the idle ones, and asks every exchange to come to an end. */
-void connections_drain(void);
+void connections_drain(void);       /* closes those that are idle */
+void connections_cancel_polls(void);
 void connections_finish(void);
 size_t connections_count(void);
 /* Closes what is too slow; once a second. now_ms: monotonic. */

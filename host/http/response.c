@@ -10,6 +10,7 @@
 #include <time.h>
 #include <zlib.h>
 
+#define RETRY_MS 1000 /* what 503 asks for where nobody knows better */
 #define COPY_MAX_BYTES 4096u     /* smaller bodies are cheaper to copy than to refer to */
 #define COMPRESS_MIN_BYTES 1024u /* what is smaller fits a packet anyway */
 #define OFFLOAD_MIN_BYTES 65536u /* takes more than a millisecond to compress */
@@ -90,14 +91,18 @@ void response_error(struct exchange *exchange, const struct hearth_error *err)
 {
 	struct hearth_request *req = &exchange->req;
 
+	uint32_t retry_ms = err->retry_after_ms;
+
 	req->status = (uint32_t)hearth_error_status(err);
+	if (req->status == 503 && !retry_ms)
+		retry_ms = RETRY_MS;
 	exchange->content_type = "application/json";
 	exchange->body = error_body(exchange->arena, err, &exchange->body_size);
 	exchange->has_body = true;
 	exchange->compressed = false;
-	if (err->retry_after_ms)
-		http_service()->add_header(req, "Retry-After", hearth_arena_printf(exchange->arena, "%u",
-										   (err->retry_after_ms + 999) / 1000));
+	if (retry_ms)
+		http_service()->add_header(req, "Retry-After",
+					   hearth_arena_printf(exchange->arena, "%u", (retry_ms + 999) / 1000));
 }
 
 /* --- compression --- */

@@ -24,7 +24,9 @@
 #include "stream/stream.h"
 #include "task/task.h"
 
-#define DRAIN_MS 10000
+#define DRAIN_MS      10000 /* for requests that are under way */
+#define POLL_MS       2000  /* of it, for long polls to end by themselves */
+#define UNWIND_MS     3000  /* for tasks that are cancelled then */
 #define DRAIN_STEP_MS 20
 
 static int exit_code;
@@ -85,24 +87,44 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 	sd_notify(0, "READY=1");
 }
 
-/* Waits for the requests that are under way; long polls answer at once, jobs are cancelled. */
+/* Waits until every response has gone out: long polls answer at once, other requests are finished. */
+HEARTH_SUSPENDS static void finish_requests(struct hearth_task *task)
+{
+	int64_t began_ms = loop_monotonic_ms(), waited_ms;
+
+	http_drain();
+	stream_drain();
+	while (http_connections() && (waited_ms = loop_monotonic_ms() - began_ms) < DRAIN_MS) {
+		struct hearth_error err = { 0 };
+
+		if (waited_ms > POLL_MS)
+			http_cancel_polls();
+		if (task_service()->sleep(task, DRAIN_STEP_MS, &err) < 0)
+			return;
+	}
+	if (http_connections())
+		log_warning("host", "%zu connections are not done after %d s and are cut", http_connections(),
+			    DRAIN_MS / 1000);
+}
+
 HEARTH_SUSPENDS static void drain(struct hearth_task *task, void *argument)
 {
-	int64_t end_ms = loop_monotonic_ms() + DRAIN_MS;
-	struct hearth_error err = { 0 };
+	int64_t until_ms;
 
 	(void)argument;
+	task_set_deadline(task, 0);
+	finish_requests(task);
 	plugin_drain_all(task);
 	task_set_deadline(task, 0);
-	http_drain();
 	task_cancel_all();
-	while (task_count() > 1 && loop_monotonic_ms() < end_ms) {
-		hearth_error_clear(&err);
-		/* This task, too, was cancelled: then there is no sleeping, and the loop ends what is left. */
+	until_ms = loop_monotonic_ms() + UNWIND_MS;
+	while (task_count() > 1 && loop_monotonic_ms() < until_ms) {
+		struct hearth_error err = { 0 };
+
 		if (task_service()->sleep(task, DRAIN_STEP_MS, &err) < 0)
 			break;
 	}
-	task_log_late(DRAIN_MS);
+	task_log_late(UNWIND_MS);
 	loop_stop();
 }
 
@@ -120,7 +142,8 @@ static void on_reload(void)
 {
 	struct hearth_error err = { 0 };
 
-	sd_notify(0, "RELOADING=1");
+	/* The time belongs to it where the service has Type=notify-reload. */
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)loop_monotonic_ms() * 1000);
 	if (log_reopen(&err) < 0)
 		log_error("log", "%s; the old file stays in use", err.message);
 	hearth_error_clear(&err);

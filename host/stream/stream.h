@@ -12,6 +12,8 @@ int stream_declare(const char *plugin, const struct hearth_stream *stream, void 
 
 /* Reads every stream's position from the database. After the migrations. */
 HEARTH_SUSPENDS int stream_start(struct hearth_task *task, struct hearth_error *err);
+/* The process drains: every wait for news, now and later, ends as if its time were over. */
+void stream_drain(void);
 void stream_finish(void);
 
 const struct hearth_streams *stream_service(void);

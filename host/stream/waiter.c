@@ -35,6 +35,7 @@ struct hearth_waiter {
 static struct {
 	struct topic **buckets;
 	size_t size, count;
+	bool draining;
 } topics;
 
 /* FNV-1a: ids are short, and flooding one bucket with chosen ids takes rooms that the user has joined. */
@@ -192,7 +193,7 @@ HEARTH_SUSPENDS int waiter_wait(struct hearth_task *task, struct hearth_waiter *
 		int64_t left_ms = until_ms - loop_monotonic_ms();
 		int r;
 
-		if (left_ms <= 0)
+		if (left_ms <= 0 || topics.draining)
 			return -ETIMEDOUT;
 		r = task_park(task, left_ms, &own);
 		if (r == 0 || (r == -ETIMEDOUT && loop_monotonic_ms() >= until_ms))
@@ -203,6 +204,15 @@ HEARTH_SUSPENDS int waiter_wait(struct hearth_task *task, struct hearth_waiter *
 	}
 	waiter->news = false;
 	return 0;
+}
+
+void stream_drain(void)
+{
+	topics.draining = true;
+	for (size_t i = 0; i < topics.size; i++)
+		for (struct topic *topic = topics.buckets[i]; topic; topic = topic->next)
+			for (struct link *link = topic->first; link; link = link->next)
+				task_wake(link->waiter->task);
 }
 
 void waiters_finish(void)

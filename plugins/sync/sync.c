@@ -153,6 +153,8 @@ HEARTH_SUSPENDS static int wait_for_news(struct sync_build *build, int64_t timeo
 		r = sync->streams->wait(build->task, waiter, left, err);
 		if (r < 0 && r != -ETIMEDOUT)
 			break;
+		if (r == -ETIMEDOUT)
+			end = 0; /* one last look */
 		*build = blank;
 	}
 	sync->streams->waiter_free(&waiter);

@@ -142,7 +142,10 @@ struct hearth_streams {
 	struct hearth_waiter *(*waiter_new)(struct hearth_task *task, const char *user_id, const char *const *rooms,
 					    size_t room_count);
 	void (*waiter_free)(struct hearth_waiter **waiter);
-	/* Waits for news since the last wait: 0; -ETIMEDOUT after timeout_ms (err is not set then); -ECANCELED. */
+	/*
+	 * Waits for news since the last wait: 0; -ETIMEDOUT after timeout_ms, or at once when the process drains (err is
+	 * not set then); -ECANCELED.
+	 */
 	HEARTH_SUSPENDS int (*wait)(struct hearth_task *task, struct hearth_waiter *waiter, int64_t timeout_ms,
 				    struct hearth_error *err);
 };
