@@ -275,10 +275,10 @@ static void soften(const struct exchange *exchange, int r, struct hearth_error *
 		(void)hearth_fail(err, r, "the request failed");
 	if (err->errcode[0])
 		return;
-	if (r == -ECANCELED) {
+	if (r == -ECANCELED && !err->http_status) {
 		hearth_error_clear(err);
 		(void)hearth_refuse(err, 503, "M_UNKNOWN", "the server is shutting down; try again");
-	} else if (r == -ETIMEDOUT) {
+	} else if (r == -ETIMEDOUT && !err->http_status) {
 		log_warning("http", "%s %s: deadline passed: %s", exchange->req.method, exchange->req.path, err->message);
 		hearth_error_clear(err);
 		(void)hearth_refuse(err, 504, "M_UNKNOWN", "the request took too long");
