@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 extern const struct hearth_migration ephemeral_migrations[];
 
@@ -29,21 +28,6 @@ static const struct hearth_job JOBS[] = {
 
 static const struct hearth_endpoint *const ENDPOINTS[] = { TYPING_ENDPOINTS, RECEIPT_ENDPOINTS, NULL };
 static const struct hearth_stream *const STREAMS[] = { &TYPING_STREAM, &RECEIPTS_STREAM, NULL };
-
-int ephemeral_check_joined(struct ephemeral *ephemeral, struct hearth_task *task, const char *room_id, const char *user_id,
-			   struct hearth_error *err)
-{
-	const struct hearth_rooms *rooms = ephemeral->rooms;
-	struct hearth_membership membership = { .size = sizeof(membership) };
-	int r;
-
-	r = rooms->membership(rooms, task, room_id, user_id, &membership, err);
-	if (r < 0)
-		return r;
-	if (!membership.membership || strcmp(membership.membership, "join"))
-		return hearth_refuse(err, 403, "M_FORBIDDEN", "%s is not in room %s", user_id, room_id);
-	return 0;
-}
 
 static int load(const struct hearth_host *host, void **ret_self, struct hearth_error *err)
 {
