@@ -25,6 +25,9 @@ class FileLogger {
 for (const level of ["trace", "debug", "info", "warn", "error"])
 	console[level] = (...parts) => logLine("sdk", level, ...parts);
 
+// As in a browser: what the SDK does in the background may fail while the server is away.
+process.on("unhandledRejection", (error) => logLine("sdk", "unhandled", error));
+
 // The SDK saves keys after a random part of ten seconds; a test need not wait.
 Math.random = () => 0.01;
 

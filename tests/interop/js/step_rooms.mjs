@@ -21,6 +21,16 @@ step("an alias leads to the room until it is deleted", async ({ alice, bob }) =>
 	await refused(bob.client.getRoomIdForAlias("#galley:example.com"), "M_NOT_FOUND", 404);
 });
 
+step("a published room is found in the directory", async ({ alice, bob }) => {
+	const { room_id } = await alice.client.createRoom({ preset: "public_chat", visibility: "public", name: "Harbour",
+		topic: "Ships" });
+	equal((await bob.client.getRoomDirectoryVisibility(room_id)).visibility, "public");
+	const { chunk } = await bob.client.publicRooms({ filter: { generic_search_term: "harb" }, limit: 5 });
+	equal(chunk.map((entry) => [entry.room_id, entry.topic, entry.num_joined_members]), [[room_id, "Ships", 1]]);
+	await alice.client.setRoomDirectoryVisibility(room_id, "private");
+	equal((await bob.client.publicRooms({ filter: { generic_search_term: "harb" } })).chunk, []);
+});
+
 step("an invitation is declined, then accepted", async ({ alice, bob }) => {
 	const { room_id } = await alice.client.createRoom({ preset: "private_chat", name: "Attic" });
 	await alice.client.invite(room_id, bob.userId, "come up");
