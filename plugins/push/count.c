@@ -106,14 +106,15 @@ static void add_action(struct counting *counting, const char *user_id, const str
 	counting->highlights[n] = highlight;
 }
 
-/* A member event that has become the room's state moves our copy of the member list along. */
-static int note_member(struct push *push, struct hearth_tx *tx, const struct hearth_event *event, struct hearth_error *err)
+/* A membership that has changed in a room's state moves our copy of the member list along. */
+static int note_member(struct push *push, struct hearth_tx *tx, const struct hearth_persisting_change *changed,
+		       struct hearth_error *err)
 {
-	const char *membership = hearth_json_get_string(event->content, "membership");
-	struct member_change change = { event->room_id, event->state_key, hearth_json_get_string(event->content,
-			"displayname") };
+	const struct hearth_json *content = changed->event ? changed->event->content : NULL;
+	const char *membership = hearth_json_get_string(content, "membership");
+	struct member_change change = { changed->room_id, changed->state_key, hearth_json_get_string(content, "displayname") };
 
-	push_cache_forget_room(push->cache, event->room_id);
+	push_cache_forget_room(push->cache, changed->room_id);
 	if (membership && !strcmp(membership, "join"))
 		return push->db->exec(tx, &UPSERT_MEMBER, &change, err);
 	return push->db->exec(tx, &DELETE_MEMBER, &change, err);
@@ -269,14 +270,21 @@ int count_on_persisting(void *self, struct hearth_task *task, void *subject, str
 	const struct hearth_hook_persisting *group = subject;
 	struct counting counting = { .push = push, .task = task, .tx = group->tx, .arena = push->tasks->arena(task) };
 	struct actions params;
+	size_t next = 0;
 	int r = 0;
 
 	push->db->on_end(group->tx, on_end, push);
 	for (size_t i = 0; r >= 0 && i < group->count; i++) {
 		const struct hearth_persisting_event *event = &group->events[i];
 
-		if (event->is_current_state && !strcmp(event->event->type, "m.room.member"))
-			r = note_member(push, group->tx, event->event, err);
+		for (; r >= 0 && next < group->change_count; next++) {
+			const struct hearth_persisting_change *change = &group->changes[next];
+
+			if (change->stream_ordering > event->stream_ordering)
+				break;
+			if (!strcmp(change->type, "m.room.member"))
+				r = note_member(push, group->tx, change, err);
+		}
 		if (r >= 0 && counts(event))
 			r = count_event(&counting, event, err);
 	}

@@ -19,7 +19,7 @@ struct rooms_group {
 };
 
 struct rooms_extremity {
-	int64_t     number, depth;
+	int64_t     number, depth, state_after; /* state_after: the group with the event */
 	const char *event_id;
 };
 
@@ -34,11 +34,23 @@ struct rooms_room {
 	char                              room_id[256];
 };
 
-/* A parsed event that lives on its own. Immutable. */
+/* A stored event's flags. */
+#define ROOMS_OUTLIER 1u
+#define ROOMS_REJECTED 2u
+#define ROOMS_SOFT_FAILED 4u
+
+/* A place in the index of auth chains (chains.h). chain 0: none. */
+struct rooms_place {
+	int64_t chain, seq;
+};
+
+/* A parsed event that lives on its own. Immutable, save extended. */
 struct rooms_event {
 	struct rooms_lru_node      node;
 	int64_t                    number;
-	int64_t                    auth_depth;
+	struct rooms_place         place;
+	bool                       extended; /* another event follows it in its chain; changed by the room's lane */
+	uint32_t                   flags;
 	struct hearth_arena       *arena;
 	const struct hearth_event *event;
 	const char                *json;
@@ -57,6 +69,14 @@ int64_t rooms_group_find(const struct rooms_group *group, uint64_t key);
 /* All of the state. arena. */
 const struct rooms_entry *rooms_group_entries(struct hearth_arena *arena, const struct rooms_group *group,
 					      size_t *ret_count);
+/* How the state at one key differs between two groups; 0: nothing there. */
+struct rooms_difference {
+	uint64_t key;
+	int64_t  was, now;
+};
+/* What differs, in order of key. Costs as much as lies above the groups' common base. arena. */
+const struct rooms_difference *rooms_group_diff(struct hearth_arena *arena, const struct rooms_group *was,
+						const struct rooms_group *now, size_t *ret_count);
 /* A group with these changes (sorted by key), cached and held by the arena. */
 struct rooms_group *rooms_group_next(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t room,
 				     struct rooms_group *previous, const struct rooms_entry *changes, size_t count);
@@ -75,11 +95,25 @@ void rooms_room_set_group(struct rooms_room *room, struct rooms_group *group);
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *numbers, size_t count,
 		      struct rooms_event **ret_events, struct hearth_error *err);
-/* Parses the canonical text into a cached event. flags: 2 sets rejected. */
+/* The same by event id: NULL where unknown. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_parsed_load_ids(struct rooms *r, struct hearth_task *task, const char *const *ids, size_t count,
+			  struct rooms_event **ret_events, struct hearth_error *err);
+
+/* What an event is parsed from. */
+struct rooms_text {
+	int64_t                           number;
+	struct rooms_place                place;
+	bool                              extended;
+	uint32_t                          flags;
+	const struct hearth_room_version *version;
+	const char                       *event_id, *json;
+	size_t                            json_length;
+};
+/* Parses the canonical text into a cached event. */
 HEARTH_MUST_CHECK
-int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t auth_depth, uint32_t flags,
-		     const struct hearth_room_version *version, const char *event_id, const char *json,
-		     size_t json_length, struct rooms_event **ret_event, struct hearth_error *err);
+int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, const struct rooms_text *text,
+		     struct rooms_event **ret_event, struct hearth_error *err);
 
 /* count numbers in a row for rows that are about to be written; mostly without a query. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK

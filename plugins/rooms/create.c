@@ -8,8 +8,6 @@
 
 #include <hearth/matrix/id.h>
 
-#define PREV_EVENTS_MAX 10
-
 struct txn_params {
 	struct hearth_ints room;
 	struct hearth_texts sender, device, txn_id, type;
@@ -50,55 +48,24 @@ static const struct hearth_statement SELECT_TARGETS = {
 	.params = IDS, .row = TARGET_ROW, .row_size = sizeof(struct rooms_target),
 };
 
-/* A room's state while its events are made. */
+/* A room while an event is made. */
 struct view {
-	struct rooms *r;
-	struct hearth_arena *arena;
+	struct rooms_view state; /* before it; first, so that it is what hearth_auth_check hands on */
 	const struct rooms_room *room;
+	const struct rooms_extremity *prev; /* those that the event cites */
+	size_t prev_count;
 };
-
-static int64_t state_at(const struct rooms *r, const struct rooms_room *room, const char *type, const char *state_key)
-{
-	return rooms_group_find(room->group, rooms_state_hash(r->hash_key, type, state_key));
-}
-
-static struct rooms_event *view_entry(const struct view *view, const char *type, const char *state_key)
-{
-	int64_t number = state_at(view->r, view->room, type, state_key);
-
-	return number ? rooms_lru_get(view->r->event_cache, view->arena, &number, sizeof(number)) : NULL;
-}
-
-static const struct hearth_event *view_get(void *context, const char *type, const char *state_key)
-{
-	const struct rooms_event *entry = view_entry(context, type, state_key);
-
-	return entry ? entry->event : NULL;
-}
 
 /* --- what a group needs from the database, in a few queries for all --- */
 
-struct needed {
-	const struct rooms *r;
-	struct hearth_arena *arena;
-	const struct rooms_room *room;
-	int64_t *numbers;
-	size_t count;
-};
-
-static void need(void *context, const char *type, const char *state_key)
+static void need_for(struct rooms_needed *needed, const struct hearth_room_version *version,
+		     const struct hearth_draft *draft)
 {
-	struct needed *needed = context;
-	int64_t number = state_at(needed->r, needed->room, type, state_key);
-
-	for (size_t i = 0; i < needed->count; i++)
-		if (needed->numbers[i] == number)
-			return;
-	if (!number)
-		return;
-	needed->numbers = hearth_arena_grow(needed->arena, needed->numbers, needed->count * sizeof(int64_t),
-					    (needed->count + 1) * sizeof(int64_t));
-	needed->numbers[needed->count++] = number;
+	hearth_auth_select(version, draft->type, draft->sender, draft->state_key, draft->content, rooms_need, needed);
+	rooms_need(needed, "m.room.create", "");
+	rooms_need(needed, "m.room.power_levels", "");
+	if (draft->state_key)
+		rooms_need(needed, draft->type, draft->state_key);
 }
 
 static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_rooms, struct hearth_error *err)
@@ -124,24 +91,43 @@ static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_roo
 
 static int load_state(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
 {
-	struct needed needed = { .r = work->r, .arena = work->arena };
-	struct rooms_event **events;
+	struct rooms_needed needed = { .r = work->r, .arena = work->arena };
 
 	for (size_t i = 0; i < work->job_count; i++) {
-		needed.room = rooms[i];
-		for (size_t d = 0; rooms[i] && d < work->jobs[i]->count; d++) {
-			const struct hearth_draft *draft = &work->jobs[i]->drafts[d];
-
-			hearth_auth_select(rooms[i]->version, draft->type, draft->sender, draft->state_key, draft->content,
-					   need, &needed);
-			need(&needed, "m.room.create", "");
-			need(&needed, "m.room.power_levels", "");
-			if (draft->state_key)
-				need(&needed, draft->type, draft->state_key);
-		}
+		needed.group = rooms[i] ? rooms[i]->group : NULL;
+		for (size_t d = 0; rooms[i] && d < work->jobs[i]->count; d++)
+			need_for(&needed, rooms[i]->version, &work->jobs[i]->drafts[d]);
 	}
-	events = hearth_arena_array_of(work->arena, struct rooms_event *, needed.count);
-	return rooms_parsed_load(work->r, work->task, needed.numbers, needed.count, events, err);
+	return rooms_load_needed(work, &needed, err);
+}
+
+/*
+ * The view of the next event: behind the room's extremities, or the newest of them where they are too many, in the state
+ * over those that it cites.
+ */
+static int look(struct rooms_group_work *work, const struct rooms_room *room, const struct hearth_draft *draft,
+		struct view *ret_view, struct hearth_error *err)
+{
+	struct rooms_needed needed = { .r = work->r, .arena = work->arena };
+	struct rooms_group *groups[ROOMS_PREV_MAX];
+	int64_t numbers[ROOMS_PREV_MAX];
+	size_t skipped = room->extremity_count > ROOMS_PREV_MAX ? room->extremity_count - ROOMS_PREV_MAX : 0;
+	int rc = 0;
+
+	*ret_view = (struct view){ { work->r, work->arena, room->group }, room, room->extremities + skipped,
+				   room->extremity_count - skipped };
+	if (skipped) {
+		for (size_t i = 0; i < ROOMS_PREV_MAX; i++)
+			numbers[i] = ret_view->prev[i].state_after;
+		rc = rooms_groups_load(work->r, work->task, numbers, ROOMS_PREV_MAX, groups, err);
+		if (rc >= 0)
+			rc = rooms_resolve(work, room, groups, ROOMS_PREV_MAX, &ret_view->state.group, err);
+		if (rc < 0)
+			return rc;
+	}
+	needed.group = ret_view->state.group;
+	need_for(&needed, room->version, draft);
+	return rooms_load_needed(work, &needed, err);
 }
 
 static int answer_transactions(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
@@ -217,9 +203,8 @@ struct citing {
 	const struct view *view;
 	struct hearth_json *ids;
 	const struct hearth_room_version *version;
-	int64_t numbers[32];
+	struct rooms_event *events[32];
 	size_t count;
-	int64_t auth_depth;
 };
 
 /* Room versions 1 and 2 pair each id with hashes, which receivers do not look at. */
@@ -241,51 +226,56 @@ static void append_reference(struct hearth_arena *arena, const struct hearth_roo
 static void cite(void *context, const char *type, const char *state_key)
 {
 	struct citing *citing = context;
-	const struct rooms_event *entry = view_entry(citing->view, type, state_key);
+	struct rooms_event *entry = rooms_view_entry(&citing->view->state, type, state_key);
 
-	if (!entry || citing->count == HEARTH_COUNT(citing->numbers))
+	if (!entry || citing->count == HEARTH_COUNT(citing->events))
 		return;
 	for (size_t i = 0; i < citing->count; i++)
-		if (citing->numbers[i] == entry->number)
+		if (citing->events[i] == entry)
 			return;
-	citing->numbers[citing->count++] = entry->number;
-	if (entry->auth_depth >= citing->auth_depth)
-		citing->auth_depth = entry->auth_depth + 1;
-	append_reference(citing->view->arena, citing->version, citing->ids, entry->event->event_id);
+	citing->events[citing->count++] = entry;
+	append_reference(citing->view->state.arena, citing->version, citing->ids, entry->event->event_id);
 }
 
 static int64_t write_predecessors(const struct view *view, struct hearth_json *pdu, struct rooms_made *made)
 {
-	size_t count = view->room->extremity_count < PREV_EVENTS_MAX ? view->room->extremity_count : PREV_EVENTS_MAX;
-	struct hearth_json *ids = hearth_json_array_new(view->arena);
+	struct hearth_json *ids = hearth_json_array_new(view->state.arena);
 	int64_t depth = 0;
 
-	made->prev = hearth_arena_array_of(view->arena, int64_t, count + 1);
-	for (size_t i = 0; i < count; i++) {
-		append_reference(view->arena, view->room->version, ids, view->room->extremities[i].event_id);
-		made->prev[i] = view->room->extremities[i].number;
-		if (view->room->extremities[i].depth > depth)
-			depth = view->room->extremities[i].depth;
+	made->prev_count = view->prev_count;
+	made->prev = hearth_arena_array_of(view->state.arena, int64_t, view->prev_count);
+	for (size_t i = 0; i < view->prev_count; i++) {
+		append_reference(view->state.arena, view->room->version, ids, view->prev[i].event_id);
+		made->prev[i] = view->prev[i].number;
+		if (view->prev[i].depth > depth)
+			depth = view->prev[i].depth;
 	}
 	hearth_json_set(pdu, "prev_events", ids);
 	return depth < HEARTH_JSON_INT_MAX ? depth + 1 : depth;
 }
 
-static struct hearth_json *build_pdu(const struct view *view, const struct hearth_draft *draft,
+static void write_citations(struct citing *citing, const struct hearth_draft *draft, struct hearth_json *pdu,
+			    struct rooms_made *made)
+{
+	const struct view *view = citing->view;
+
+	hearth_auth_select(citing->version, draft->type, draft->sender, draft->state_key, draft->content, cite, citing);
+	made->auth_count = citing->count;
+	made->auth = hearth_arena_array_of(view->state.arena, int64_t, citing->count);
+	for (size_t i = 0; i < citing->count; i++)
+		made->auth[i] = citing->events[i]->number;
+	hearth_json_set(pdu, "auth_events", citing->ids);
+}
+
+static struct hearth_json *build_pdu(const struct view *view, const struct hearth_draft *draft, struct citing *citing,
 				     struct rooms_made *made)
 {
 	const struct hearth_room_version *version = view->room->version;
-	struct hearth_json *pdu = hearth_json_object_new(view->arena);
+	struct hearth_json *pdu = hearth_json_object_new(view->state.arena);
 	struct hearth_json *content = NULL;
-	struct citing citing = { .view = view, .ids = hearth_json_array_new(view->arena), .version = version,
-				 .auth_depth = 1 };
 	char random[25];
 
-	hearth_auth_select(version, draft->type, draft->sender, draft->state_key, draft->content, cite, &citing);
-	made->auth = hearth_arena_array_of(view->arena, int64_t, citing.count + 1);
-	memcpy(made->auth, citing.numbers, citing.count * sizeof(int64_t));
-	made->auth_depth = citing.auth_depth;
-	hearth_json_set(pdu, "auth_events", citing.ids);
+	write_citations(citing, draft, pdu, made);
 	hearth_json_set_int(pdu, "depth", write_predecessors(view, pdu, made));
 	hearth_json_set_string(pdu, "type", draft->type);
 	hearth_json_set_string(pdu, "sender", draft->sender);
@@ -294,9 +284,9 @@ static struct hearth_json *build_pdu(const struct view *view, const struct heart
 	if (draft->state_key)
 		hearth_json_set_string(pdu, "state_key", draft->state_key);
 	hearth_json_set_int(pdu, "origin_server_ts",
-			    draft->origin_server_ts ? draft->origin_server_ts : view->r->tasks->now_ms());
+			    draft->origin_server_ts ? draft->origin_server_ts : view->state.r->tasks->now_ms());
 	if (draft->redacts && version->updated_redaction_rules) {
-		content = hearth_json_object_copy(view->arena, draft->content);
+		content = hearth_json_object_copy(view->state.arena, draft->content);
 		hearth_json_set_string(content, "redacts", draft->redacts);
 	} else if (draft->redacts) {
 		hearth_json_set_string(pdu, "redacts", draft->redacts);
@@ -305,7 +295,7 @@ static struct hearth_json *build_pdu(const struct view *view, const struct heart
 	if (version->event_id_form == HEARTH_EVENT_ID_GIVEN) {
 		hearth_id_random(random, sizeof(random));
 		hearth_json_set_string(pdu, "event_id",
-				       hearth_arena_printf(view->arena, "$%s:%s", random, view->r->server_name));
+				       hearth_arena_printf(view->state.arena, "$%s:%s", random, view->state.r->server_name));
 	}
 	return pdu;
 }
@@ -318,13 +308,14 @@ static int sign_event(const struct view *view, struct hearth_json *pdu, struct r
 	const char *event_id;
 	int rc;
 
-	rc = hearth_event_sign(view->arena, version, pdu, view->r->server_name, view->r->keys->signing(), &event_id, err);
+	rc = hearth_event_sign(view->state.arena, version, pdu, view->state.r->server_name, view->state.r->keys->signing(),
+			       &event_id, err);
 	if (rc < 0)
 		return rc;
-	rc = hearth_event_read(view->arena, version, pdu, event_id, &made->event, err);
+	rc = hearth_event_read(view->state.arena, version, pdu, event_id, &made->event, err);
 	if (rc < 0)
 		return rc;
-	rc = hearth_json_canonical(view->arena, pdu, version->strict_canonical_json ? HEARTH_JSON_NO_FLOATS
+	rc = hearth_json_canonical(view->state.arena, pdu, version->strict_canonical_json ? HEARTH_JSON_NO_FLOATS
 										    : HEARTH_JSON_BIG_INTS,
 				   &json, &made->json_length, err);
 	if (rc < 0)
@@ -336,47 +327,85 @@ static int sign_event(const struct view *view, struct hearth_json *pdu, struct r
 	return 0;
 }
 
+/* Here a user redacts their own events or has the power; what another server lets its users do is its own affair. */
 static int check_redaction(struct rooms_group_work *work, const struct view *view, const struct hearth_draft *draft,
 			   struct rooms_made *made, struct hearth_error *err)
 {
-	const struct hearth_event *levels = view_get((void *)(uintptr_t)view, "m.room.power_levels", "");
-	const struct hearth_event *create = view_get((void *)(uintptr_t)view, "m.room.create", "");
+	const struct hearth_event *levels = rooms_view_get((void *)(uintptr_t)view, "m.room.power_levels", "");
+	const struct hearth_event *create = rooms_view_get((void *)(uintptr_t)view, "m.room.create", "");
 	const struct hearth_room_version *version = view->room->version;
 
-	for (size_t i = 0; draft->redacts && i < work->target_count; i++) {
+	if (!draft->redacts)
+		return 0;
+	made->by_power = hearth_power_of_user(version, levels, create, draft->sender) >=
+			 hearth_power_to_act(version, levels, "redact");
+	for (size_t i = 0; i < work->target_count && !made->by_power; i++) {
 		const struct rooms_target *target = &work->targets[i];
 
-		if (strcmp(target->event_id, draft->redacts) || target->room != view->room->number)
-			continue;
-		if (strcmp(target->sender, draft->sender) &&
-		    hearth_power_of_user(version, levels, create, draft->sender) <
-			    hearth_power_to_act(version, levels, "redact"))
+		if (strcmp(target->event_id, draft->redacts) == 0 && target->room == view->room->number &&
+		    strcmp(target->sender, draft->sender))
 			return hearth_refuse(err, 403, "M_FORBIDDEN",
 					     "You need a higher power level to redact events of others");
-		made->redacts = target->number;
 	}
 	return 0;
 }
 
-/* The event stands in the room's state from here on. */
-static int enter_state(struct rooms_group_work *work, struct rooms_room *room, struct rooms_made *made,
-		       int64_t group_number, struct hearth_error *err)
+struct rooms_group *rooms_work_group(struct rooms_group_work *work, int64_t number, const struct rooms_room *room,
+				     struct rooms_group *previous, const struct rooms_entry *changes, size_t count)
+{
+	struct rooms_group *group =
+		rooms_group_next(work->r, work->arena, number, room->number, previous, changes, count);
+
+	if (work->new_group_count == work->new_group_capacity) {
+		size_t old = work->new_group_capacity;
+
+		work->new_group_capacity = old ? old * 2 : 16;
+		work->new_groups = hearth_arena_grow(work->arena, work->new_groups, old * sizeof(*work->new_groups),
+						     work->new_group_capacity * sizeof(*work->new_groups));
+	}
+	work->new_groups[work->new_group_count++] = group;
+	return group;
+}
+
+int rooms_work_state(struct rooms_group_work *work, const struct rooms_room *room, const struct rooms_entry *entries,
+		     size_t count, struct rooms_group **ret_group, struct hearth_error *err)
+{
+	size_t old_count, change_count;
+	const struct rooms_entry *old = rooms_group_entries(work->arena, room->group, &old_count);
+	struct rooms_entry *changes = hearth_arena_array_of(work->arena, struct rooms_entry, old_count + count);
+	int64_t number;
+	int rc;
+
+	change_count = rooms_entries_changes(old, old_count, entries, count, changes);
+	*ret_group = room->group;
+	if (!change_count)
+		return 0;
+	rc = rooms_numbers(work->r, work->task, 1, &number, err);
+	if (rc >= 0)
+		*ret_group = rooms_work_group(work, number, room, room->group, changes, change_count);
+	return rc < 0 ? rc : 0;
+}
+
+/* The event gets its place in the auth chains, and the state with it a group. */
+static int enter_state(struct rooms_group_work *work, const struct view *view, struct rooms_made *made,
+		       struct rooms_event *const *auth, int64_t group_number, struct hearth_error *err)
 {
 	struct rooms_entry change = { rooms_state_hash(work->r->hash_key, made->event->type, made->event->state_key),
 				      made->number };
 	struct rooms_event *cached;
-	struct rooms_group *group;
+	struct rooms_text text;
 	int rc;
 
-	rc = rooms_parsed_put(work->r, work->arena, made->number, made->auth_depth, 0, room->version,
-			      made->event->event_id, made->json, made->json_length, &cached, err);
+	made->placing = rooms_chains_place(work->arena, made->event, made->number, auth, made->auth_count);
+	text = (struct rooms_text){ .number = made->number, .place = made->placing.place,
+				    .version = made->room->version, .event_id = made->event->event_id,
+				    .json = made->json, .json_length = made->json_length };
+	rc = rooms_parsed_put(work->r, work->arena, &text, &cached, err);
 	if (rc < 0)
 		return rc;
-	made->replaces = rooms_group_find(room->group, change.key);
-	group = rooms_group_next(work->r, work->arena, group_number, room->number, room->group, &change, 1);
-	rooms_room_set_group(room, group);
+	made->replaces = rooms_group_find(view->state.group, change.key);
+	rooms_work_group(work, group_number, made->room, view->state.group, &change, 1);
 	made->state_after = group_number;
-	work->new_groups[work->new_group_count++] = group;
 	return 0;
 }
 
@@ -384,36 +413,39 @@ static int make_event(struct rooms_group_work *work, struct rooms_room *room, st
 		      struct hearth_error *err)
 {
 	const struct hearth_draft *draft = &job->drafts[index];
-	struct view view = { work->r, work->arena, room };
-	struct hearth_state_view state = { view_get, &view };
+	struct view view;
+	struct hearth_state_view state = { rooms_view_get, &view.state };
+	struct citing citing = { .view = &view, .ids = hearth_json_array_new(work->arena), .version = room->version };
 	struct rooms_made *made = &work->made[work->made_count];
 	int64_t numbers;
 	int rc;
 
-	*made = (struct rooms_made){ .job = job, .draft = index, .room = room };
+	*made = (struct rooms_made){ .draft = draft, .room = room };
+	rc = look(work, room, draft, &view, err);
+	if (rc < 0)
+		return rc;
 	rc = check_redaction(work, &view, draft, made, err);
 	if (rc < 0)
 		return rc;
 	rc = rooms_numbers(work->r, work->task, 2, &numbers, err);
 	if (rc < 0)
 		return rc;
-	rc = sign_event(&view, build_pdu(&view, draft, made), made, err);
+	rc = sign_event(&view, build_pdu(&view, draft, &citing, made), made, err);
 	if (rc < 0)
 		return rc;
 	rc = hearth_auth_check(made->event, &state, err);
 	if (rc < 0)
 		return rc;
 	made->number = numbers;
-	made->state_before = room->state_group;
-	if (draft->state_key) {
-		rc = enter_state(work, room, made, numbers + 1, err);
-		if (rc < 0)
-			return rc;
-	}
-	rooms_room_set_extremities(room, &(struct rooms_extremity){ numbers, made->event->depth, made->event->event_id },
-				   1);
-	job->event_ids[index] = hearth_arena_strdup(job->arena, made->event->event_id);
+	made->state_before = view.state.group ? view.state.group->number : 0;
+	if (draft->state_key)
+		rc = enter_state(work, &view, made, citing.events, numbers + 1, err);
 	work->made_count++;
+	if (rc >= 0)
+		rc = rooms_settle(work, made, made->prev, made->prev_count, /* stands= */ true, err);
+	if (rc < 0)
+		return rc;
+	job->event_ids[index] = hearth_arena_strdup(job->arena, made->event->event_id);
 	return 0;
 }
 
@@ -421,7 +453,7 @@ static int make_event(struct rooms_group_work *work, struct rooms_room *room, st
 static bool answered(struct rooms_group_work *work, struct rooms_room *room, struct rooms_job *job, size_t index)
 {
 	const struct hearth_draft *draft = &job->drafts[index];
-	struct view view = { work->r, work->arena, room };
+	struct rooms_view view = { work->r, work->arena, room->group };
 	const struct hearth_event *current;
 
 	if (job->event_ids[index]) {
@@ -430,7 +462,7 @@ static bool answered(struct rooms_group_work *work, struct rooms_room *room, str
 	}
 	for (size_t i = 0; draft->txn_id && i < work->made_count; i++) {
 		const struct rooms_made *made = &work->made[i];
-		const struct hearth_draft *other = &made->job->drafts[made->draft];
+		const struct hearth_draft *other = made->draft;
 
 		if (made->room == room && other->txn_id && strcmp(other->txn_id, draft->txn_id) == 0 &&
 		    strcmp(other->sender, draft->sender) == 0 && strcmp(other->type, draft->type) == 0 &&
@@ -441,7 +473,7 @@ static bool answered(struct rooms_group_work *work, struct rooms_room *room, str
 	}
 	if (!draft->unless_same || !draft->state_key)
 		return false;
-	current = view_get(&view, draft->type, draft->state_key);
+	current = rooms_view_get(&view, draft->type, draft->state_key);
 	if (!current || strcmp(current->sender, draft->sender) || !hearth_json_equal(current->content, draft->content))
 		return false;
 	job->event_ids[index] = hearth_arena_strdup(job->arena, current->event_id);
@@ -453,27 +485,15 @@ static void unref_room(void *argument)
 	rooms_lru_unref(argument);
 }
 
-/* A room for a batch that makes one. In version 12 its id is known once the create event is. */
-static int make_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room **ret_room,
-		     struct hearth_error *err)
+int rooms_work_room(struct rooms_group_work *work, struct rooms_job *job, const struct hearth_room_version *version,
+		    const char *room_id, struct rooms_room **ret_room, struct hearth_error *err)
 {
-	const struct hearth_room_version *version = job->create_version;
-	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[0].content);
-	char random[19], room_id[256] = "";
 	struct rooms_room *room;
 	int64_t number;
-	int rc;
+	int rc = rooms_numbers(work->r, work->task, 1, &number, err);
 
-	rc = rooms_numbers(work->r, work->task, 1, &number, err);
 	if (rc < 0)
 		return rc;
-	hearth_json_set_string(content, "room_version", version->name);
-	if (!version->updated_redaction_rules)
-		hearth_json_set_string(content, "creator", job->drafts[0].sender);
-	job->drafts[0].content = content;
-	hearth_id_random(random, sizeof(random));
-	if (!version->room_id_is_create_hash)
-		snprintf(room_id, sizeof(room_id), "!%s:%s", random, work->r->server_name);
 	room = rooms_room_new(number, room_id, version);
 	room->node.lru = work->r->room_cache;
 	rooms_lru_ref(&room->node);
@@ -482,6 +502,24 @@ static int make_room(struct rooms_group_work *work, struct rooms_job *job, struc
 	work->new_room_jobs[work->new_room_count++] = job;
 	*ret_room = room;
 	return 0;
+}
+
+/* A room for a batch that makes one. In version 12 its id is known once the create event is. */
+static int make_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room **ret_room,
+		     struct hearth_error *err)
+{
+	const struct hearth_room_version *version = job->create_version;
+	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[0].content);
+	char random[19], room_id[256] = "";
+
+	hearth_json_set_string(content, "room_version", version->name);
+	if (!version->updated_redaction_rules)
+		hearth_json_set_string(content, "creator", job->drafts[0].sender);
+	job->drafts[0].content = content;
+	hearth_id_random(random, sizeof(random));
+	if (!version->room_id_is_create_hash)
+		snprintf(room_id, sizeof(room_id), "!%s:%s", random, work->r->server_name);
+	return rooms_work_room(work, job, version, room_id, ret_room, err);
 }
 
 static void name_room(struct rooms_room *room, struct rooms_job *job, const char *room_id)
@@ -542,7 +580,6 @@ int rooms_create_events(struct rooms_group_work *work, struct hearth_error *err)
 	for (size_t i = 0; i < work->job_count; i++)
 		work->made_capacity += work->jobs[i]->count;
 	work->made = hearth_arena_array_of(work->arena, struct rooms_made, work->made_capacity + 1);
-	work->new_groups = hearth_arena_array_of(work->arena, struct rooms_group *, work->made_capacity);
 	work->new_rooms = hearth_arena_array_of(work->arena, struct rooms_room *, work->job_count);
 	work->new_room_jobs = hearth_arena_array_of(work->arena, struct rooms_job *, work->job_count);
 	rc = load_rooms(work, rooms, err);

@@ -117,13 +117,14 @@ int64_t rooms_group_find(const struct rooms_group *group, uint64_t key)
 	return 0;
 }
 
-const struct rooms_entry *rooms_group_entries(struct hearth_arena *arena, const struct rooms_group *group,
-					      size_t *ret_count)
+/* The entries of the chain above a base; those that are gone stay unless the base is NULL. */
+static const struct rooms_entry *entries_above(struct hearth_arena *arena, const struct rooms_group *group,
+					       const struct rooms_group *base, size_t *ret_count)
 {
 	const struct rooms_entry *entries = NULL;
 	size_t count = 0;
 
-	for (; group; group = group->base) {
+	for (; group != base; group = group->base) {
 		struct rooms_entry *merged = hearth_arena_array_of(arena, struct rooms_entry, count + group->count);
 
 		count = rooms_entries_merge(entries, count, group->entries, group->count, !group->base, merged);
@@ -131,6 +132,45 @@ const struct rooms_entry *rooms_group_entries(struct hearth_arena *arena, const 
 	}
 	*ret_count = count;
 	return entries;
+}
+
+const struct rooms_entry *rooms_group_entries(struct hearth_arena *arena, const struct rooms_group *group,
+					      size_t *ret_count)
+{
+	return entries_above(arena, group, NULL, ret_count);
+}
+
+static const struct rooms_group *common_base(const struct rooms_group *a, const struct rooms_group *b)
+{
+	while (a && b && a != b) {
+		if (a->height >= b->height)
+			a = a->base;
+		else
+			b = b->base;
+	}
+	return a == b ? a : NULL;
+}
+
+const struct rooms_difference *rooms_group_diff(struct hearth_arena *arena, const struct rooms_group *was,
+						const struct rooms_group *now, size_t *ret_count)
+{
+	const struct rooms_group *base = common_base(was, now);
+	size_t old_count, new_count, both, count = 0;
+	const struct rooms_entry *old_entries = entries_above(arena, was, base, &old_count);
+	const struct rooms_entry *new_entries = entries_above(arena, now, base, &new_count);
+	struct rooms_entry *keys = hearth_arena_array_of(arena, struct rooms_entry, old_count + new_count);
+	struct rooms_difference *differences;
+
+	both = rooms_entries_merge(new_entries, new_count, old_entries, old_count, 0, keys);
+	differences = hearth_arena_array_of(arena, struct rooms_difference, both);
+	for (size_t i = 0; i < both; i++) {
+		int64_t before = rooms_group_find(was, keys[i].key), after = rooms_group_find(now, keys[i].key);
+
+		if (before != after)
+			differences[count++] = (struct rooms_difference){ keys[i].key, before, after };
+	}
+	*ret_count = count;
+	return differences;
 }
 
 struct rooms_group *rooms_group_next(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t room,

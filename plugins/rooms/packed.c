@@ -99,6 +99,26 @@ size_t rooms_entries_merge(const struct rooms_entry *newer, size_t newer_count, 
 	return count;
 }
 
+size_t rooms_entries_changes(const struct rooms_entry *old, size_t old_count, const struct rooms_entry *now,
+			     size_t now_count, struct rooms_entry *ret_changes)
+{
+	size_t o = 0, n = 0, count = 0;
+
+	while (o < old_count || n < now_count) {
+		if (n == now_count || (o < old_count && old[o].key < now[n].key)) {
+			ret_changes[count++] = (struct rooms_entry){ old[o++].key, 0 };
+		} else if (o == old_count || now[n].key < old[o].key) {
+			ret_changes[count++] = now[n++];
+		} else {
+			if (old[o].event != now[n].event)
+				ret_changes[count++] = now[n];
+			o++;
+			n++;
+		}
+	}
+	return count;
+}
+
 struct ranked {
 	struct rooms_entry entry;
 	size_t rank;

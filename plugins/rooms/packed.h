@@ -24,6 +24,10 @@ const struct rooms_entry *rooms_entries_find(const struct rooms_entry *entries, 
 size_t rooms_entries_merge(const struct rooms_entry *newer, size_t newer_count, const struct rooms_entry *older,
 			   size_t older_count, int without_gone, struct rooms_entry *ret_entries);
 
+/* What turns old into now, into ret_changes (room for both counts); event 0 where an entry of old is gone. */
+size_t rooms_entries_changes(const struct rooms_entry *old, size_t old_count, const struct rooms_entry *now,
+			     size_t now_count, struct rooms_entry *ret_changes);
+
 /* Sorts by key; of equal keys the later one stays. Returns the count. */
 size_t rooms_entries_sort(struct rooms_entry *entries, size_t count);
 

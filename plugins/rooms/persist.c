@@ -97,8 +97,11 @@ void rooms_group_ended(void *argument, int committed)
 	}
 	for (size_t i = 0; i < work->new_room_count; i++)
 		rooms_lru_put(work->r->room_cache, NULL, &work->new_rooms[i]->node);
+	for (size_t i = 0; i < work->touched_count; i++)
+		work->touched[i].room->last_ordering = work->touched[i].ordering;
 	for (size_t i = 0; i < work->made_count; i++)
-		work->made[i].room->last_ordering = work->made[i].stream_ordering;
+		if (work->made[i].known)
+			rooms_lru_drop(work->r->event_cache, &work->made[i].number, sizeof(work->made[i].number));
 }
 
 /* After a lost connection: 1 where the group's events are there after all. */
@@ -117,7 +120,12 @@ static int stored_after_all(struct rooms_group_work *work, struct hearth_error *
 static void forget_answers(struct rooms_group_work *work)
 {
 	for (size_t i = 0; i < work->job_count; i++) {
-		memset(work->jobs[i]->event_ids, 0, work->jobs[i]->count * sizeof(*work->jobs[i]->event_ids));
+		if (work->jobs[i]->count)
+			memset(work->jobs[i]->event_ids, 0, work->jobs[i]->count * sizeof(*work->jobs[i]->event_ids));
+		for (size_t p = 0; p < work->jobs[i]->pdu_count; p++)
+			if (work->jobs[i]->pdus[p].event)
+				work->jobs[i]->outcomes[p] = (struct hearth_pdu_outcome){
+					.size = sizeof(struct hearth_pdu_outcome) };
 		work->jobs[i]->rc = 0;
 		hearth_error_clear(&work->jobs[i]->error);
 		if (work->jobs[i]->create_version)
@@ -128,7 +136,7 @@ static void forget_answers(struct rooms_group_work *work)
 /* One attempt. 0: every job has its answer, good or bad. */
 static int attempt(struct rooms_group_work *work, struct hearth_error *err)
 {
-	int rc = rooms_create_events(work, err);
+	int rc = work->jobs[0]->pdus ? rooms_take_incoming(work, err) : rooms_create_events(work, err);
 
 	if (rc >= 0 && work->made_count)
 		rc = rooms_write_group(work, err);
@@ -156,6 +164,8 @@ static void tell_hooks(struct rooms_group_work *work)
 						     .stream_ordering = work->made[i].stream_ordering };
 		struct hearth_error err = { 0 };
 
+		if (work->made[i].flags)
+			continue;
 		if (r->hooks->run(r->host, work->task, HEARTH_HOOK_EVENT_ON_PERSISTED, &subject, &err) < 0)
 			r->log->write(r->host, work->task, HEARTH_WARNING, "%s: %s", HEARTH_HOOK_EVENT_ON_PERSISTED,
 				      err.message);
@@ -211,6 +221,12 @@ static void start_lane(struct rooms_lane *lane)
 		lane->last = &lane->first;
 }
 
+/* Local drafts go in groups; another server's batch is a group of its own. */
+static bool joins_group(const struct rooms_job *job, const struct rooms_group_work *work)
+{
+	return !work->job_count || (work->job_count < GROUP_JOBS_MAX && !job->pdus && !work->jobs[0]->pdus);
+}
+
 /* One group; a task of its own, so that its memory ends with it. */
 static void run_lane(struct hearth_task *task, void *argument)
 {
@@ -221,7 +237,7 @@ static void run_lane(struct hearth_task *task, void *argument)
 	int64_t taken_ms = r->tasks->monotonic_ms();
 
 	work.jobs = hearth_arena_array_of(arena, struct rooms_job *, GROUP_JOBS_MAX);
-	while (lane->first && work.job_count < GROUP_JOBS_MAX) {
+	while (lane->first && joins_group(lane->first, &work)) {
 		struct rooms_job *job = lane->first;
 
 		lane->first = job->next;
@@ -347,12 +363,12 @@ static int fill_job(struct rooms *r, struct hearth_task *task, struct rooms_job 
 	return 0;
 }
 
-static void job_unrefp(struct rooms_job **job)
+void rooms_job_unrefp(struct rooms_job **job)
 {
 	job_unref(*job);
 }
 
-static struct rooms_job *job_new(struct rooms *r)
+struct rooms_job *rooms_job_new(struct rooms *r)
 {
 	struct hearth_arena *arena = hearth_arena_new();
 	struct rooms_job *job = hearth_arena_new_of(arena, struct rooms_job);
@@ -364,10 +380,24 @@ static struct rooms_job *job_new(struct rooms *r)
 	return job;
 }
 
+int rooms_job_run(struct rooms *r, struct hearth_task *task, struct rooms_job *job, struct hearth_error *err)
+{
+	enqueue(r, job);
+	while (!job->finished) {
+		int rc = r->tasks->wait(task, job->done, 0, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (job->rc < 0 && err)
+		*err = job->error;
+	return job->rc < 0 ? job->rc : 0;
+}
+
 int rooms_send_batch(struct rooms *r, struct hearth_task *task, const struct rooms_batch *batch,
 		     const char **ret_room_id, const char *const **ret_event_ids, struct hearth_error *err)
 {
-	HEARTH_CLEANUP(job_unrefp) struct rooms_job *job = job_new(r);
+	HEARTH_CLEANUP(rooms_job_unrefp) struct rooms_job *job = rooms_job_new(r);
 	struct hearth_arena *arena = r->tasks->arena(task);
 	const char **ids;
 	int rc;
@@ -376,17 +406,9 @@ int rooms_send_batch(struct rooms *r, struct hearth_task *task, const struct roo
 	rc = fill_job(r, task, job, batch, err);
 	if (rc < 0)
 		return rc;
-	enqueue(r, job);
-	while (!job->finished) {
-		rc = r->tasks->wait(task, job->done, 0, err);
-		if (rc < 0)
-			return rc;
-	}
-	if (job->rc < 0) {
-		if (err)
-			*err = job->error;
-		return job->rc;
-	}
+	rc = rooms_job_run(r, task, job, err);
+	if (rc < 0)
+		return rc;
 	ids = hearth_arena_array_of(arena, const char *, job->count);
 	for (size_t i = 0; i < job->count; i++)
 		ids[i] = hearth_arena_strdup(arena, job->event_ids[i]);

@@ -6,47 +6,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hearth/map.h>
+
 struct ids_params {
 	struct hearth_texts ids;
 };
 static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
 
 struct room_row {
-	int64_t number, state_group, last_ordering, x_number, x_depth;
+	int64_t number, state_group, last_ordering, x_number, x_depth, x_after;
 	const char *room_id, *version, *x_event_id;
 };
 static const struct hearth_field ROOM_ROW[] = {
 	HEARTH_COLUMN(struct room_row, number), HEARTH_COLUMN(struct room_row, state_group),
 	HEARTH_COLUMN(struct room_row, last_ordering), HEARTH_COLUMN(struct room_row, x_number),
-	HEARTH_COLUMN(struct room_row, x_depth), HEARTH_COLUMN(struct room_row, room_id),
-	HEARTH_COLUMN(struct room_row, version), HEARTH_COLUMN(struct room_row, x_event_id), HEARTH_FIELDS_END
+	HEARTH_COLUMN(struct room_row, x_depth), HEARTH_COLUMN(struct room_row, x_after),
+	HEARTH_COLUMN(struct room_row, room_id), HEARTH_COLUMN(struct room_row, version),
+	HEARTH_COLUMN(struct room_row, x_event_id), HEARTH_FIELDS_END
 };
 static const struct hearth_statement SELECT_ROOMS = {
 	.name = "rooms.select_rooms",
-	.sql = "SELECT r.number, r.state_group, r.last_ordering, coalesce(e.number, 0), coalesce(e.depth, 0), r.room_id, "
-	       "r.version, e.event_id FROM rooms r LEFT JOIN events e ON e.number = ANY(r.extremities) "
-	       "WHERE r.room_id = ANY($1) ORDER BY r.number",
+	.sql = "SELECT r.number, r.state_group, r.last_ordering, coalesce(e.number, 0), coalesce(e.depth, 0), "
+	       "coalesce(e.state_after, e.state_group, 0), r.room_id, r.version, e.event_id "
+	       "FROM rooms r LEFT JOIN events e ON e.number = ANY(r.extremities) "
+	       "WHERE r.room_id = ANY($1) ORDER BY r.number, e.number",
 	.params = IDS, .row = ROOM_ROW, .row_size = sizeof(struct room_row),
 };
 
 struct parsed_row {
-	int64_t number, auth_depth, flags;
+	int64_t number, flags, chain, seq, extended;
 	const char *version, *event_id, *json;
 };
 struct numbers_params {
 	struct hearth_ints numbers;
 };
 static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
-static const struct hearth_field PARSED_ROW[] = {
-	HEARTH_COLUMN(struct parsed_row, number), HEARTH_COLUMN(struct parsed_row, auth_depth),
-	HEARTH_COLUMN(struct parsed_row, flags), HEARTH_COLUMN(struct parsed_row, version),
-	HEARTH_COLUMN(struct parsed_row, event_id), HEARTH_COLUMN(struct parsed_row, json), HEARTH_FIELDS_END
-};
+#define PARSED(member) HEARTH_COLUMN(struct parsed_row, member)
+static const struct hearth_field PARSED_ROW[] = { PARSED(number), PARSED(flags), PARSED(chain), PARSED(seq), PARSED(extended),
+						  PARSED(version), PARSED(event_id), PARSED(json), HEARTH_FIELDS_END };
+#define PARSED_COLUMNS                                                                                          \
+	"SELECT e.number, e.flags::bigint, coalesce(e.chain, 0), coalesce(e.chain_seq, 0), (EXISTS (SELECT FROM events x " \
+	"WHERE x.chain = e.chain AND x.chain_seq = e.chain_seq + 1))::int::bigint, r.version, e.event_id, e.json "       \
+	"FROM events e JOIN rooms r ON r.number = e.room WHERE "
 static const struct hearth_statement SELECT_PARSED = {
 	.name = "rooms.select_events_to_parse",
-	.sql = "SELECT e.number, e.auth_depth::bigint, e.flags::bigint, r.version, e.event_id, e.json "
-	       "FROM events e JOIN rooms r ON r.number = e.room WHERE e.number = ANY($1)",
+	.sql = PARSED_COLUMNS "e.number = ANY($1)",
 	.params = NUMBERS, .row = PARSED_ROW, .row_size = sizeof(struct parsed_row),
+};
+static const struct hearth_statement SELECT_PARSED_IDS = {
+	.name = "rooms.select_events_to_parse_by_id",
+	.sql = PARSED_COLUMNS "e.event_id = ANY($1)",
+	.params = IDS, .row = PARSED_ROW, .row_size = sizeof(struct parsed_row),
 };
 
 struct block_row {
@@ -122,8 +132,8 @@ static struct rooms_room *room_of_rows(struct hearth_arena *arena, const struct 
 	room->state_group = rows->state_group;
 	for (size_t i = 0; i < count; i++)
 		if (rows[i].x_number)
-			extremities[extremity_count++] =
-				(struct rooms_extremity){ rows[i].x_number, rows[i].x_depth, rows[i].x_event_id };
+			extremities[extremity_count++] = (struct rooms_extremity){ rows[i].x_number, rows[i].x_depth,
+										   rows[i].x_after, rows[i].x_event_id };
 	rooms_room_set_extremities(room, extremities, extremity_count);
 	return room;
 }
@@ -217,30 +227,31 @@ int rooms_facts(struct rooms *r, struct hearth_task *task, const char *const *ro
 	return 0;
 }
 
-int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t auth_depth, uint32_t flags,
-		     const struct hearth_room_version *version, const char *event_id, const char *json,
-		     size_t json_length, struct rooms_event **ret_event, struct hearth_error *err)
+int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, const struct rooms_text *text,
+		     struct rooms_event **ret_event, struct hearth_error *err)
 {
 	struct rooms_event *event = calloc(1, sizeof(*event));
 	const struct hearth_json *pdu;
 	int rc;
 
 	hearth_assert(event);
-	event->number = number;
-	event->auth_depth = auth_depth;
+	event->number = text->number;
+	event->place = text->place;
+	event->extended = text->extended;
+	event->flags = text->flags;
 	event->arena = hearth_arena_new();
-	event->json = hearth_arena_strndup(event->arena, json, json_length);
-	event->json_length = json_length;
-	rc = hearth_json_parse(event->arena, event->json, json_length, HEARTH_JSON_BIG_INTS, &pdu, err);
+	event->json = hearth_arena_strndup(event->arena, text->json, text->json_length);
+	event->json_length = text->json_length;
+	rc = hearth_json_parse(event->arena, event->json, text->json_length, HEARTH_JSON_BIG_INTS, &pdu, err);
 	if (rc >= 0)
-		rc = hearth_event_read(event->arena, version, pdu, hearth_arena_strdup(event->arena, event_id), &event->event,
-				       err);
+		rc = hearth_event_read(event->arena, text->version, pdu, hearth_arena_strdup(event->arena, text->event_id),
+				       &event->event, err);
 	if (rc < 0) {
 		hearth_arena_free(event->arena);
 		free(event);
 		return rc;
 	}
-	if (flags & 2)
+	if (text->flags & ROOMS_REJECTED)
 		((struct hearth_event *)(uintptr_t)event->event)->rejected = 1;
 	event->node.key = &event->number;
 	event->node.key_bytes = sizeof(event->number);
@@ -249,11 +260,32 @@ int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, int64_t number
 	return 0;
 }
 
+/* Rows to cached events; ret_events[i] belongs to row i, NULL of a room version that this build does not know. */
+static int parse_rows(struct rooms *r, struct hearth_arena *arena, const struct hearth_rows *rows,
+		      struct rooms_event **ret_events, struct hearth_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < rows->count; i++) {
+		const struct parsed_row *row = (const struct parsed_row *)rows->items + i;
+		const struct rooms_text text = { .number = row->number, .place = { row->chain, row->seq },
+						 .extended = row->extended != 0, .flags = (uint32_t)row->flags,
+						 .version = hearth_room_version(row->version), .event_id = row->event_id,
+						 .json = row->json, .json_length = strlen(row->json) };
+
+		ret_events[i] = NULL;
+		if (text.version)
+			rc = rooms_parsed_put(r, arena, &text, &ret_events[i], err);
+	}
+	return rc;
+}
+
 int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *numbers, size_t count,
 		      struct rooms_event **ret_events, struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	int64_t *missing = hearth_arena_array_of(arena, int64_t, count);
+	struct rooms_event **parsed;
 	struct hearth_rows rows;
 	size_t missing_count = 0;
 	int rc;
@@ -267,18 +299,39 @@ int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *
 	if (!missing_count)
 		return 0;
 	rc = r->db->read(task, &SELECT_PARSED, &(struct numbers_params){ { missing, missing_count } }, &rows, err);
-	for (size_t i = 0; rc >= 0 && i < rows.count; i++) {
-		const struct parsed_row *row = (const struct parsed_row *)rows.items + i;
-		const struct hearth_room_version *version = hearth_room_version(row->version);
-		struct rooms_event *event;
-
-		if (version)
-			rc = rooms_parsed_put(r, arena, row->number, row->auth_depth, (uint32_t)row->flags, version,
-					      row->event_id, row->json, strlen(row->json), &event, err);
-	}
+	if (rc < 0)
+		return rc;
+	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
+	rc = parse_rows(r, arena, &rows, parsed, err);
 	for (size_t i = 0; rc >= 0 && i < count; i++)
 		if (numbers[i] && !ret_events[i])
 			ret_events[i] = rooms_lru_get(r->event_cache, arena, &numbers[i], sizeof(numbers[i]));
+	return rc < 0 ? rc : 0;
+}
+
+int rooms_parsed_load_ids(struct rooms *r, struct hearth_task *task, const char *const *ids, size_t count,
+			  struct rooms_event **ret_events, struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	struct rooms_event **parsed;
+	struct hearth_map by_id;
+	struct hearth_rows rows;
+	int rc;
+
+	memset(ret_events, 0, count * sizeof(*ret_events));
+	if (!count)
+		return 0;
+	rc = r->db->read(task, &SELECT_PARSED_IDS, &(struct ids_params){ { ids, count } }, &rows, err);
+	if (rc < 0)
+		return rc;
+	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
+	rc = parse_rows(r, arena, &rows, parsed, err);
+	hearth_map_init(&by_id, arena, rows.count);
+	for (size_t i = 0; rc >= 0 && i < rows.count; i++)
+		if (parsed[i])
+			hearth_map_at(&by_id, parsed[i]->event->event_id, "")->value = parsed[i];
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		ret_events[i] = hearth_map_get(&by_id, ids[i], "");
 	return rc < 0 ? rc : 0;
 }
 

@@ -101,6 +101,12 @@ HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_send(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft, const char **ret_event_id,
 	       struct hearth_error *err);
 
+/* As hearth_rooms.store_pdus. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_store_pdus(struct rooms *r, struct hearth_task *task, const char *room_id,
+		     const struct hearth_room_version *version, const struct hearth_pdu *pdus, size_t count,
+		     struct hearth_pdu_outcome *ret_outcomes, struct hearth_error *err);
+
 /* ---- store.c: reading events --------------------------------------------------------------------------------- */
 
 /* As hearth_rooms.events: in the order of ids, event_id NULL where unknown. Rejected and outliers are told. */

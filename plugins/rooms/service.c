@@ -169,6 +169,13 @@ static int service_aliases(const struct hearth_rooms *service, struct hearth_tas
 	return rooms_aliases(rooms_of(service), task, room_id, ret_aliases, err);
 }
 
+static int service_store_pdus(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			      const struct hearth_room_version *version, const struct hearth_pdu *pdus, size_t count,
+			      struct hearth_pdu_outcome *ret_outcomes, struct hearth_error *err)
+{
+	return rooms_store_pdus(rooms_of(service), task, room_id, version, pdus, count, ret_outcomes, err);
+}
+
 void rooms_service_init(struct rooms *r)
 {
 	r->service = (struct hearth_rooms){
@@ -193,5 +200,6 @@ void rooms_service_init(struct rooms *r)
 		.publish = service_publish,
 		.directory = service_directory,
 		.aliases = service_aliases,
+		.store_pdus = service_store_pdus,
 	};
 }

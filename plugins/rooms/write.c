@@ -8,6 +8,9 @@
 
 #include <hearth/matrix/id.h>
 
+#include "number_map.h"
+#include "rows.h"
+
 /* --- columns that grow, in the shape of a statement's parameters --- */
 
 static void push_int(struct hearth_arena *arena, struct hearth_ints *list, int64_t value)
@@ -32,187 +35,18 @@ static void push_text(struct hearth_arena *arena, struct hearth_texts *list, con
 	list->items = items;
 }
 
-/* --- statements --- */
-
-struct event_params {
-	struct hearth_ints number, room, ordering, depth, ts, before, after, replaces, auth_depth, flags, prev_end, auth_end,
-		prev, auth;
-	struct hearth_texts event_id, type, sender, state_key, txn_device, txn_id, json;
-};
-#define EVENT(member) HEARTH_COLUMN(struct event_params, member)
-static const struct hearth_field EVENT_PARAMS[] = {
-	EVENT(number), EVENT(room), EVENT(ordering), EVENT(depth), EVENT(ts), EVENT(before), EVENT(after), EVENT(replaces),
-	EVENT(auth_depth), EVENT(flags), EVENT(prev_end), EVENT(auth_end), EVENT(prev), EVENT(auth), EVENT(event_id),
-	EVENT(type), EVENT(sender), EVENT(state_key), EVENT(txn_device), EVENT(txn_id), EVENT(json), HEARTH_FIELDS_END
-};
-/* flags here: 1 it has a state key, 2 it has a transaction id. prev_end, auth_end: where its part of prev, auth ends. */
-static const struct hearth_statement INSERT_EVENTS = {
-	.name = "rooms.insert_events",
-	.sql = "INSERT INTO events (number, room, stream_ordering, depth, origin_server_ts, state_group, state_after, "
-	       "replaces, auth_depth, flags, prev, auth, event_id, type, sender, state_key, txn_device, txn_id, json) "
-	       "SELECT n, room, ordering, depth, ts, before, nullif(after, 0), nullif(replaces, 0), auth_depth, 0, "
-	       "($13::bigint[])[lag(prev_end, 1, 0::bigint) OVER w + 1 : prev_end], "
-	       "($14::bigint[])[lag(auth_end, 1, 0::bigint) OVER w + 1 : auth_end], event_id, type, sender, "
-	       "CASE WHEN f & 1 <> 0 THEN state_key END, CASE WHEN f & 2 <> 0 THEN txn_device END, "
-	       "CASE WHEN f & 2 <> 0 THEN txn_id END, json "
-	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
-	       "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $15::text[], "
-	       "$16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[]) WITH ORDINALITY "
-	       "AS v(n, room, ordering, depth, ts, before, after, replaces, auth_depth, f, prev_end, auth_end, event_id, "
-	       "type, sender, state_key, txn_device, txn_id, json, at) WINDOW w AS (ORDER BY at)",
-	.params = EVENT_PARAMS,
-};
-
-struct room_params {
-	struct hearth_ints number, state_group, ordering, extremity, created_ms, published;
-	struct hearth_texts room_id, version, creator;
-};
-#define ROOM(member) HEARTH_COLUMN(struct room_params, member)
-static const struct hearth_field ROOM_UPDATE[] = { ROOM(number), ROOM(state_group), ROOM(ordering), ROOM(extremity),
-						   HEARTH_FIELDS_END };
-static const struct hearth_statement UPDATE_ROOMS = {
-	.name = "rooms.update_rooms",
-	.sql = "UPDATE rooms SET state_group = v.state_group, last_ordering = v.ordering, extremities = ARRAY[v.extremity] "
-	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) "
-	       "AS v(number, state_group, ordering, extremity) WHERE rooms.number = v.number",
-	.params = ROOM_UPDATE,
-};
-static const struct hearth_field ROOM_INSERT[] = {
-	ROOM(number), ROOM(state_group), ROOM(ordering), ROOM(extremity), ROOM(created_ms), ROOM(published), ROOM(room_id),
-	ROOM(version), ROOM(creator), HEARTH_FIELDS_END
-};
-static const struct hearth_statement INSERT_ROOMS = {
-	.name = "rooms.insert_rooms",
-	.sql = "INSERT INTO rooms (number, state_group, last_ordering, extremities, created_ms, public, room_id, version, "
-	       "creator) SELECT n, g, o, ARRAY[x], c, p <> 0, i, v, u FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], "
-	       "$4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[]) "
-	       "AS q(n, g, o, x, c, p, i, v, u)",
-	.params = ROOM_INSERT,
-};
-
-struct alias_params {
-	struct hearth_texts alias, creator;
-	struct hearth_ints room, created_ms;
-};
-static const struct hearth_field ALIAS_PARAMS[] = {
-	HEARTH_COLUMN(struct alias_params, alias), HEARTH_COLUMN(struct alias_params, creator),
-	HEARTH_COLUMN(struct alias_params, room), HEARTH_COLUMN(struct alias_params, created_ms), HEARTH_FIELDS_END
-};
-static const struct hearth_statement INSERT_ALIASES = {
-	.name = "rooms.insert_new_rooms_aliases",
-	.sql = "INSERT INTO room_aliases (alias, creator, room, created_ms) "
-	       "SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
-	.params = ALIAS_PARAMS,
-};
-
-struct group_params {
-	struct hearth_ints number, room, base, height, start, size;
-	struct hearth_bytes entries;
-};
-#define GROUP(member) HEARTH_COLUMN(struct group_params, member)
-static const struct hearth_field GROUP_PARAMS[] = { GROUP(number), GROUP(room), GROUP(base), GROUP(height), GROUP(start),
-						    GROUP(size), GROUP(entries), HEARTH_FIELDS_END };
-static const struct hearth_statement INSERT_GROUPS = {
-	.name = "rooms.insert_state_groups",
-	.sql = "INSERT INTO state_groups (number, room, base, height, entries) "
-	       "SELECT n, r, b, h, substring($7::bytea FROM at::int FOR size::int) "
-	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) "
-	       "AS v(n, r, b, h, at, size)",
-	.params = GROUP_PARAMS,
-};
-
-struct state_params {
-	struct hearth_ints room, ordering, event, replaces;
-	struct hearth_texts type, state_key;
-};
-#define STATE(member) HEARTH_COLUMN(struct state_params, member)
-static const struct hearth_field STATE_PARAMS[] = { STATE(room), STATE(ordering), STATE(event), STATE(replaces),
-						    STATE(type), STATE(state_key), HEARTH_FIELDS_END };
-static const struct hearth_statement INSERT_STATE = {
-	.name = "rooms.insert_current_state",
-	.sql = "WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],"
-			" $6::text[]) "
-	       "AS v(room, ordering, event, replaces, type, state_key)), "
-	       "deltas AS (INSERT INTO current_state_deltas (room, stream_ordering, event, prev_event, type, state_key) "
-	       "SELECT room, ordering, event, nullif(replaces, 0), type, state_key FROM v) "
-	       "INSERT INTO current_state (room, type, state_key, event) "
-	       "SELECT DISTINCT ON (room, type, state_key) room, type, state_key, event FROM v "
-	       "ORDER BY room, type, state_key, ordering DESC "
-	       "ON CONFLICT (room, type, state_key) DO UPDATE SET event = excluded.event",
-	.params = STATE_PARAMS,
-};
-
-struct member_params {
-	struct hearth_ints room, ordering, event;
-	struct hearth_texts user_id, membership, sender;
-};
-#define MEMBER(member) HEARTH_COLUMN(struct member_params, member)
-static const struct hearth_field MEMBER_PARAMS[] = { MEMBER(room), MEMBER(ordering), MEMBER(event), MEMBER(user_id),
-						     MEMBER(membership), MEMBER(sender), HEARTH_FIELDS_END };
-static const struct hearth_statement INSERT_MEMBERS = {
-	.name = "rooms.insert_memberships",
-	.sql = "INSERT INTO memberships (room, stream_ordering, event, user_id, membership, sender) "
-	       "SELECT DISTINCT ON (room, user_id) room, ordering, event, user_id, membership, sender "
-	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[]) "
-	       "AS v(room, ordering, event, user_id, membership, sender) ORDER BY room, user_id, ordering DESC "
-	       "ON CONFLICT (room, user_id) DO UPDATE SET stream_ordering = excluded.stream_ordering, "
-	       "event = excluded.event, membership = excluded.membership, sender = excluded.sender, forgotten = "
-	       "memberships.forgotten AND excluded.membership IN ('leave', 'ban')",
-	.params = MEMBER_PARAMS,
-};
-
-struct redaction_params {
-	struct hearth_ints event, target;
-	struct hearth_texts redacts;
-};
-static const struct hearth_field REDACTION_PARAMS[] = { HEARTH_COLUMN(struct redaction_params, event),
-							HEARTH_COLUMN(struct redaction_params, target),
-							HEARTH_COLUMN(struct redaction_params, redacts),
-							HEARTH_FIELDS_END };
-static const struct hearth_statement INSERT_REDACTIONS = {
-	.name = "rooms.insert_redactions",
-	.sql = "WITH v AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS v(event, target, redacts)), "
-	       "applied AS (UPDATE events SET redacted_by = v.event FROM v "
-	       "WHERE events.number = v.target AND events.redacted_by IS NULL), "
-	       "unrelated AS (DELETE FROM event_relations USING v WHERE event_relations.event = v.target) "
-	       "INSERT INTO redactions (event, redacts) SELECT event, redacts FROM v",
-	.params = REDACTION_PARAMS,
-};
-
-struct relation_params {
-	struct hearth_ints event, room, ordering;
-	struct hearth_texts parent, rel_type, type, sender, key;
-};
-#define RELATION(member) HEARTH_COLUMN(struct relation_params, member)
-static const struct hearth_field RELATION_PARAMS[] = {
-	RELATION(event), RELATION(room), RELATION(ordering), RELATION(parent), RELATION(rel_type), RELATION(type),
-	RELATION(sender), RELATION(key), HEARTH_FIELDS_END
-};
-static const struct hearth_statement INSERT_RELATIONS = {
-	.name = "rooms.insert_relations",
-	.sql = "INSERT INTO event_relations (event, room, stream_ordering, parent, rel_type, type, sender, key) "
-	       "SELECT e, r, o, p, rt, t, s, nullif(k, '') FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], "
-	       "$5::text[], $6::text[], $7::text[], $8::text[]) AS v(e, r, o, p, rt, t, s, k)",
-	.params = RELATION_PARAMS,
-};
-
 /* --- filling --- */
 
-struct rows {
-	struct event_params events;
-	struct room_params updated, inserted;
-	struct alias_params aliases;
-	struct group_params groups;
-	struct state_params state;
-	struct member_params members;
-	struct redaction_params redactions;
-	struct relation_params relations;
-};
+static void push_ints(struct hearth_arena *arena, struct hearth_ints *list, const int64_t *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		push_int(arena, list, values[i]);
+}
 
-static void fill_event(struct hearth_arena *arena, struct event_params *p, const struct rooms_made *made)
+static void fill_event(struct hearth_arena *arena, struct rooms_event_rows *p, const struct rooms_made *made)
 {
 	const struct hearth_event *event = made->event;
-	const struct hearth_draft *draft = &made->job->drafts[made->draft];
+	const char *txn_id = made->draft ? made->draft->txn_id : NULL;
 
 	push_int(arena, &p->number, made->number);
 	push_int(arena, &p->room, made->room->number);
@@ -222,45 +56,84 @@ static void fill_event(struct hearth_arena *arena, struct event_params *p, const
 	push_int(arena, &p->before, made->state_before);
 	push_int(arena, &p->after, made->state_after);
 	push_int(arena, &p->replaces, made->replaces);
-	push_int(arena, &p->auth_depth, made->auth_depth);
-	push_int(arena, &p->flags, (event->state_key ? 1 : 0) | (draft->txn_id ? 2 : 0));
-	for (size_t i = 0; i < event->prev_count; i++)
-		push_int(arena, &p->prev, made->prev[i]);
-	for (size_t i = 0; i < event->auth_count; i++)
-		push_int(arena, &p->auth, made->auth[i]);
+	push_int(arena, &p->bits, (event->state_key ? ROOMS_BIT_STATE_KEY : 0) | (txn_id ? ROOMS_BIT_TXN : 0) |
+					  (int64_t)made->flags << ROOMS_BIT_FLAGS);
+	push_int(arena, &p->chain, made->placing.place.chain);
+	push_int(arena, &p->seq, made->placing.place.seq);
+	push_ints(arena, &p->prev, made->prev, made->prev_count);
+	push_ints(arena, &p->auth, made->auth, made->auth_count);
+	for (size_t i = 0; i < made->placing.link_count; i++) {
+		push_int(arena, &p->links, made->placing.links[i].chain);
+		push_int(arena, &p->links, made->placing.links[i].seq);
+	}
 	push_int(arena, &p->prev_end, (int64_t)p->prev.count);
 	push_int(arena, &p->auth_end, (int64_t)p->auth.count);
+	push_int(arena, &p->link_end, (int64_t)p->links.count);
 	push_text(arena, &p->event_id, event->event_id);
 	push_text(arena, &p->type, event->type);
 	push_text(arena, &p->sender, event->sender);
 	push_text(arena, &p->state_key, event->state_key);
-	push_text(arena, &p->txn_device, draft->device_id);
-	push_text(arena, &p->txn_id, draft->txn_id);
+	push_text(arena, &p->txn_device, txn_id ? made->draft->device_id : NULL);
+	push_text(arena, &p->txn_id, txn_id);
+	push_text(arena, &p->rejection, made->rejection);
 	push_text(arena, &p->json, made->json);
 }
 
-static void fill_state(struct hearth_arena *arena, struct rows *rows, const struct rooms_made *made)
+static void fill_gaps(struct hearth_arena *arena, struct rooms_rows *rows, const struct rooms_made *made)
 {
-	const struct hearth_event *event = made->event;
-	const char *membership = hearth_json_get_string(event->content, "membership");
-
-	push_int(arena, &rows->state.room, made->room->number);
-	push_int(arena, &rows->state.ordering, made->stream_ordering);
-	push_int(arena, &rows->state.event, made->number);
-	push_int(arena, &rows->state.replaces, made->replaces);
-	push_text(arena, &rows->state.type, event->type);
-	push_text(arena, &rows->state.state_key, event->state_key);
-	if (strcmp(event->type, "m.room.member") || !membership)
+	for (size_t i = 0; i < made->gap_count; i++) {
+		push_int(arena, &rows->gaps.number, made->number);
+		push_int(arena, &rows->gaps.room, made->room->number);
+		push_text(arena, &rows->gaps.event_id, made->gaps[i]);
+	}
+	if (made->draft || made->flags & ROOMS_OUTLIER)
 		return;
-	push_int(arena, &rows->members.room, made->room->number);
-	push_int(arena, &rows->members.ordering, made->stream_ordering);
-	push_int(arena, &rows->members.event, made->number);
-	push_text(arena, &rows->members.user_id, event->state_key);
-	push_text(arena, &rows->members.membership, membership);
-	push_text(arena, &rows->members.sender, event->sender);
+	push_int(arena, &rows->arrived.number, made->number);
+	push_int(arena, &rows->arrived.room, made->room->number);
+	push_text(arena, &rows->arrived.event_id, made->event->event_id);
 }
 
-static void fill_relation(struct hearth_arena *arena, struct relation_params *p, const struct rooms_made *made)
+/* A membership that the state has no more counts as left. */
+static void fill_member(struct hearth_arena *arena, struct rooms_member_rows *p, const struct rooms_made *made,
+			const struct rooms_change *change)
+{
+	const char *membership = change->now ? hearth_json_get_string(change->now->content, "membership") : "leave";
+
+	if (strcmp(change->type, "m.room.member") || !membership)
+		return;
+	push_int(arena, &p->room, made->room->number);
+	push_int(arena, &p->ordering, made->stream_ordering);
+	push_int(arena, &p->event, change->now ? change->event : change->prev);
+	push_text(arena, &p->user_id, change->state_key);
+	push_text(arena, &p->membership, membership);
+	push_text(arena, &p->sender, change->now ? change->now->sender : change->state_key);
+}
+
+static void fill_state(struct hearth_arena *arena, struct rooms_rows *rows, const struct rooms_made *made)
+{
+	for (size_t i = 0; i < made->change_count; i++) {
+		const struct rooms_change *change = &made->changes[i];
+
+		push_int(arena, &rows->state.room, made->room->number);
+		push_int(arena, &rows->state.ordering, made->stream_ordering);
+		push_int(arena, &rows->state.event, change->event);
+		push_int(arena, &rows->state.replaces, change->prev);
+		push_text(arena, &rows->state.type, change->type);
+		push_text(arena, &rows->state.state_key, change->state_key);
+		fill_member(arena, &rows->members, made, change);
+	}
+}
+
+static void fill_redaction(struct hearth_arena *arena, struct rooms_redaction_rows *p, const struct rooms_made *made)
+{
+	if (!made->event->redacts || strcmp(made->event->type, "m.room.redaction"))
+		return;
+	push_int(arena, &p->event, made->number);
+	push_int(arena, &p->by_power, made->by_power);
+	push_text(arena, &p->redacts, made->event->redacts);
+}
+
+static void fill_relation(struct hearth_arena *arena, struct rooms_relation_rows *p, const struct rooms_made *made)
 {
 	const struct hearth_json *relation = hearth_json_get_object(made->event->content, "m.relates_to");
 	const char *rel_type = hearth_json_get_string(relation, "rel_type");
@@ -278,55 +151,82 @@ static void fill_relation(struct hearth_arena *arena, struct relation_params *p,
 	push_text(arena, &p->key, hearth_json_get_string(relation, "key"));
 }
 
-static void fill_room(struct hearth_arena *arena, struct room_params *p, const struct rooms_room *room, int64_t ordering)
+static void fill_room(struct hearth_arena *arena, struct rooms_room_rows *p, const struct rooms_touched *touched)
 {
+	const struct rooms_room *room = touched->room;
+
 	push_int(arena, &p->number, room->number);
 	push_int(arena, &p->state_group, room->state_group);
-	push_int(arena, &p->ordering, ordering);
-	push_int(arena, &p->extremity, room->extremities[0].number);
+	push_int(arena, &p->ordering, touched->ordering);
+	push_int(arena, &p->before, room->last_ordering);
+	for (size_t i = 0; i < room->extremity_count; i++)
+		push_int(arena, &p->extremities, room->extremities[i].number);
+	push_int(arena, &p->extremity_end, (int64_t)p->extremities.count);
 }
 
-static bool is_new(const struct rooms_group_work *work, const struct rooms_room *room)
+static const struct rooms_job *job_of_new(const struct rooms_group_work *work, const struct rooms_room *room)
 {
 	for (size_t i = 0; i < work->new_room_count; i++)
 		if (work->new_rooms[i] == room)
-			return true;
-	return false;
+			return work->new_room_jobs[i];
+	return NULL;
 }
 
-static void fill_rooms(struct rooms_group_work *work, struct rows *rows)
+static void fill_new_room(struct rooms_group_work *work, struct rooms_rows *rows, const struct rooms_touched *touched,
+			  const struct rooms_job *job)
 {
+	const struct rooms_room *room = touched->room;
+	const char *creator = touched->first->event->sender;
+	int64_t now_ms = work->r->tasks->now_ms();
+
+	push_int(work->arena, &rows->inserted.created_ms, now_ms);
+	push_int(work->arena, &rows->inserted.published, job->published);
+	push_text(work->arena, &rows->inserted.room_id, room->room_id);
+	push_text(work->arena, &rows->inserted.version, room->version->name);
+	push_text(work->arena, &rows->inserted.creator, creator);
+	if (!job->alias)
+		return;
+	push_text(work->arena, &rows->aliases.alias, job->alias);
+	push_text(work->arena, &rows->aliases.creator, creator);
+	push_int(work->arena, &rows->aliases.room, room->number);
+	push_int(work->arena, &rows->aliases.created_ms, now_ms);
+}
+
+/* The rooms of the group, each once, with the ordering of its newest event. */
+static void find_touched(struct rooms_group_work *work)
+{
+	struct rooms_number_map index;
+
+	rooms_number_map_init(&index, work->arena, work->job_count);
+	work->touched = hearth_arena_array_of(work->arena, struct rooms_touched, work->made_count);
+	work->touched_count = 0;
 	for (size_t i = 0; i < work->made_count; i++) {
 		struct rooms_room *room = work->made[i].room;
+		int64_t *place = rooms_number_map_at(&index, room->number);
 
-		/* once for each room, at the last of its events */
-		if (room->extremities[0].number == work->made[i].number && !is_new(work, room))
-			fill_room(work->arena, &rows->updated, room, work->made[i].stream_ordering);
-	}
-	for (size_t i = 0; i < work->new_room_count; i++) {
-		const struct rooms_job *job = work->new_room_jobs[i];
-		struct rooms_room *room = work->new_rooms[i];
-		int64_t ordering = 0, now_ms = work->r->tasks->now_ms();
-
-		for (size_t m = 0; m < work->made_count; m++)
-			if (work->made[m].room == room)
-				ordering = work->made[m].stream_ordering;
-		fill_room(work->arena, &rows->inserted, room, ordering);
-		push_int(work->arena, &rows->inserted.created_ms, now_ms);
-		push_int(work->arena, &rows->inserted.published, job->published);
-		push_text(work->arena, &rows->inserted.room_id, room->room_id);
-		push_text(work->arena, &rows->inserted.version, room->version->name);
-		push_text(work->arena, &rows->inserted.creator, job->drafts[0].sender);
-		if (!job->alias)
-			continue;
-		push_text(work->arena, &rows->aliases.alias, job->alias);
-		push_text(work->arena, &rows->aliases.creator, job->drafts[0].sender);
-		push_int(work->arena, &rows->aliases.room, room->number);
-		push_int(work->arena, &rows->aliases.created_ms, now_ms);
+		if (!*place) {
+			work->touched[work->touched_count] =
+				(struct rooms_touched){ room, &work->made[i], room->last_ordering };
+			*place = (int64_t)++work->touched_count;
+		}
+		if (work->made[i].stream_ordering > 0)
+			work->touched[*place - 1].ordering = work->made[i].stream_ordering;
 	}
 }
 
-static void fill_groups(struct rooms_group_work *work, struct group_params *p)
+static void fill_rooms(struct rooms_group_work *work, struct rooms_rows *rows)
+{
+	find_touched(work);
+	for (size_t i = 0; i < work->touched_count; i++) {
+		const struct rooms_job *job = job_of_new(work, work->touched[i].room);
+
+		fill_room(work->arena, job ? &rows->inserted : &rows->updated, &work->touched[i]);
+		if (job)
+			fill_new_room(work, rows, &work->touched[i], job);
+	}
+}
+
+static void fill_groups(struct rooms_group_work *work, struct rooms_group_rows *p)
 {
 	size_t size = 0, at = 0;
 	uint8_t *bytes;
@@ -349,22 +249,20 @@ static void fill_groups(struct rooms_group_work *work, struct group_params *p)
 	p->entries = (struct hearth_bytes){ bytes, size };
 }
 
-static struct rows *fill_rows(struct rooms_group_work *work)
+static struct rooms_rows *fill_rows(struct rooms_group_work *work)
 {
-	struct rows *rows = hearth_arena_new_of(work->arena, struct rows);
+	struct rooms_rows *rows = hearth_arena_new_of(work->arena, struct rooms_rows);
 
 	for (size_t i = 0; i < work->made_count; i++) {
 		const struct rooms_made *made = &work->made[i];
 
-		fill_event(work->arena, &rows->events, made);
+		fill_event(work->arena, made->known ? &rows->placed : &rows->events, made);
+		fill_gaps(work->arena, rows, made);
+		fill_state(work->arena, rows, made);
+		if (made->flags)
+			continue;
 		fill_relation(work->arena, &rows->relations, made);
-		if (made->state_after)
-			fill_state(work->arena, rows, made);
-		if (made->event->redacts && strcmp(made->event->type, "m.room.redaction") == 0) {
-			push_int(work->arena, &rows->redactions.event, made->number);
-			push_int(work->arena, &rows->redactions.target, made->redacts);
-			push_text(work->arena, &rows->redactions.redacts, made->event->redacts);
-		}
+		fill_redaction(work->arena, &rows->redactions, made);
 	}
 	fill_rooms(work, rows);
 	fill_groups(work, &rows->groups);
@@ -373,22 +271,27 @@ static struct rows *fill_rows(struct rooms_group_work *work)
 
 /* --- the transaction --- */
 
-static int queue(const struct rooms *r, struct hearth_tx *tx, const struct rows *rows, struct hearth_error *err)
+static int queue(const struct rooms *r, struct hearth_tx *tx, const struct rooms_rows *rows, struct hearth_error *err)
 {
 	const struct {
 		size_t count;
 		const struct hearth_statement *statement;
 		const void *params;
 	} steps[] = {
-		{ rows->inserted.number.count, &INSERT_ROOMS, &rows->inserted },
-		{ rows->aliases.alias.count, &INSERT_ALIASES, &rows->aliases },
-		{ rows->events.number.count, &INSERT_EVENTS, &rows->events },
-		{ rows->updated.number.count, &UPDATE_ROOMS, &rows->updated },
-		{ rows->groups.number.count, &INSERT_GROUPS, &rows->groups },
-		{ rows->state.room.count, &INSERT_STATE, &rows->state },
-		{ rows->members.room.count, &INSERT_MEMBERS, &rows->members },
-		{ rows->redactions.event.count, &INSERT_REDACTIONS, &rows->redactions },
-		{ rows->relations.event.count, &INSERT_RELATIONS, &rows->relations },
+		{ rows->inserted.number.count, &ROOMS_INSERT_ROOMS, &rows->inserted },
+		{ rows->aliases.alias.count, &ROOMS_INSERT_ALIASES, &rows->aliases },
+		{ rows->updated.number.count, &ROOMS_UPDATE_ROOMS, &rows->updated },
+		{ rows->events.number.count, &ROOMS_INSERT_EVENTS, &rows->events },
+		{ rows->placed.number.count, &ROOMS_PLACE_OUTLIERS, &rows->placed },
+		{ rows->gaps.number.count, &ROOMS_INSERT_GAPS, &rows->gaps },
+		{ rows->arrived.number.count, &ROOMS_FILL_GAPS, &rows->arrived },
+		{ rows->groups.number.count, &ROOMS_INSERT_GROUPS, &rows->groups },
+		{ rows->state.room.count, &ROOMS_INSERT_STATE, &rows->state },
+		{ rows->members.room.count, &ROOMS_INSERT_MEMBERS, &rows->members },
+		{ rows->relations.event.count, &ROOMS_INSERT_RELATIONS, &rows->relations },
+		{ rows->redactions.event.count, &ROOMS_INSERT_REDACTIONS, &rows->redactions },
+		{ rows->redactions.event.count, &ROOMS_REDACT_EARLIER, &rows->redactions },
+		{ rows->arrived.number.count, &ROOMS_REDACT_LATER, &rows->arrived },
 	};
 
 	for (size_t i = 0; i < HEARTH_COUNT(steps); i++) {
@@ -400,11 +303,39 @@ static int queue(const struct rooms *r, struct hearth_tx *tx, const struct rows 
 	return 0;
 }
 
+static bool is_current(const struct rooms_made *made)
+{
+	for (size_t i = 0; i < made->change_count; i++)
+		if (made->changes[i].event == made->number)
+			return true;
+	return false;
+}
+
+static const struct hearth_persisting_change *list_changes(const struct rooms_group_work *work, size_t count)
+{
+	struct hearth_persisting_change *changes =
+		hearth_arena_array_of(work->arena, struct hearth_persisting_change, count);
+	size_t n = 0;
+
+	for (size_t i = 0; i < work->made_count; i++) {
+		const struct rooms_made *made = &work->made[i];
+
+		for (size_t c = 0; c < made->change_count; c++)
+			changes[n++] = (struct hearth_persisting_change){
+				.event = made->changes[c].now, .room_id = made->room->room_id, .type = made->changes[c].type,
+				.state_key = made->changes[c].state_key, .room_number = made->room->number,
+				.stream_ordering = made->stream_ordering,
+			};
+	}
+	return changes;
+}
+
 static int run_persisting(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
 {
 	struct rooms *r = work->r;
 	struct hearth_persisting_event *events;
 	struct hearth_hook_persisting subject = { .tx = tx, .count = work->made_count };
+	size_t change_count = 0;
 
 	if (!r->hooks->present(r->host, HEARTH_HOOK_EVENT_PERSISTING))
 		return 0;
@@ -414,11 +345,16 @@ static int run_persisting(struct rooms_group_work *work, struct hearth_tx *tx, s
 
 		events[i] = (struct hearth_persisting_event){
 			.event = made->event, .stream_ordering = made->stream_ordering, .room_number = made->room->number,
-			.event_number = made->number, .is_current_state = made->state_after != 0,
-			.transaction_device = made->job->drafts[made->draft].device_id,
+			.event_number = made->number, .outlier = made->flags & ROOMS_OUTLIER ? 1 : 0,
+			.rejected = made->flags & ROOMS_REJECTED ? 1 : 0,
+			.soft_failed = made->flags & ROOMS_SOFT_FAILED ? 1 : 0, .is_current_state = is_current(made),
+			.transaction_device = made->draft ? made->draft->device_id : NULL,
 		};
+		change_count += made->change_count;
 	}
 	subject.events = events;
+	subject.changes = list_changes(work, change_count);
+	subject.change_count = change_count;
 	return r->hooks->run(r->host, work->task, HEARTH_HOOK_EVENT_PERSISTING, &subject, err);
 }
 
@@ -426,18 +362,44 @@ static int run_persisting(struct rooms_group_work *work, struct hearth_tx *tx, s
 static void gather_news(struct rooms_group_work *work, struct hearth_news *news)
 {
 	const char **rooms = hearth_arena_array_of(work->arena, const char *, work->made_count);
-	const char **users = hearth_arena_array_of(work->arena, const char *, work->made_count);
+	const char **users;
+	size_t change_count = 0;
 
+	for (size_t i = 0; i < work->made_count; i++)
+		change_count += work->made[i].change_count;
+	users = hearth_arena_array_of(work->arena, const char *, change_count);
 	for (size_t i = 0; i < work->made_count; i++) {
 		const struct rooms_made *made = &work->made[i];
 
-		if (made->room->extremities[0].number == made->number)
+		if (!news->room_count || rooms[news->room_count - 1] != made->room->room_id)
 			rooms[news->room_count++] = made->room->room_id;
-		if (made->state_after && strcmp(made->event->type, "m.room.member") == 0)
-			users[news->user_count++] = made->event->state_key;
+		for (size_t c = 0; c < made->change_count; c++)
+			if (strcmp(made->changes[c].type, "m.room.member") == 0)
+				users[news->user_count++] = made->changes[c].state_key;
 	}
 	news->rooms = rooms;
 	news->users = users;
+}
+
+/* Backfilled events count downwards from 0 in a stream of their own. */
+static int draw_orderings(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
+{
+	const struct hearth_streams *streams = work->r->streams;
+	struct hearth_news news = { 0 };
+	int64_t next = 0, next_backfilled = 0;
+	size_t backfilled = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < work->made_count; i++)
+		backfilled += work->made[i].backfilled;
+	gather_news(work, &news);
+	if (backfilled < work->made_count)
+		rc = streams->next(tx, work->r->events_stream, work->made_count - backfilled, &news, &next, err);
+	if (rc >= 0 && backfilled)
+		rc = streams->next(tx, work->r->backfill_stream, backfilled, NULL, &next_backfilled, err);
+	for (size_t i = 0; i < work->made_count; i++)
+		work->made[i].stream_ordering = work->made[i].backfilled ? -next_backfilled++ : next++;
+	return rc;
 }
 
 struct open_tx {
@@ -454,20 +416,15 @@ static void closep(struct open_tx *open)
 int rooms_write_group(struct rooms_group_work *work, struct hearth_error *err)
 {
 	HEARTH_CLEANUP(closep) struct open_tx open = { work->r->db, NULL };
-	struct hearth_news news = { 0 };
-	int64_t first;
 	int rc;
 
-	gather_news(work, &news);
 	rc = work->r->db->begin(work->task, HEARTH_TX_WRITE, &open.tx, err);
 	if (rc < 0)
 		return rc;
 	work->r->db->on_end(open.tx, rooms_group_ended, work);
-	rc = work->r->streams->next(open.tx, work->r->events_stream, work->made_count, &news, &first, err);
+	rc = draw_orderings(work, open.tx, err);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < work->made_count; i++)
-		work->made[i].stream_ordering = first + (int64_t)i;
 	rc = queue(work->r, open.tx, fill_rows(work), err);
 	if (rc >= 0)
 		rc = run_persisting(work, open.tx, err);

@@ -93,10 +93,22 @@ struct hearth_persisting_event {
 	uint32_t                   is_current_state; /* a state event that has become current */
 	const char                *transaction_device; /* sender's device, where a client sent it */
 };
+/*
+ * A change of a room's current state. Where the room's history has forked, an event can bring back others than itself, or
+ * take entries away: who keeps a picture of the state follows these.
+ */
+struct hearth_persisting_change {
+	const struct hearth_event *event; /* what stands there now; NULL: nothing */
+	const char                *room_id, *type, *state_key;
+	int64_t                    room_number;
+	int64_t                    stream_ordering; /* of the event that brought the change */
+};
 struct hearth_hook_persisting {
 	struct hearth_tx                     *tx;
 	const struct hearth_persisting_event *events;
 	size_t                                count;
+	const struct hearth_persisting_change *changes; /* in order */
+	size_t                                 change_count;
 };
 
 /* room.may_create, room.may_join, room.may_invite, room.may_create_alias, room.may_publish: first, fail-open. */

@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin that tests the event store inside a running host: it starts if everything is as it should be. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cache.h>
-
-#define ALICE "@alice:test"
-#define BOB "@bob:test"
+#include "store_test.h"
 
 struct store_test {
 	const struct hearth_host *host;
 	const struct hearth_rooms *service;
 };
 
-/* What a step needs. */
-struct run {
-	struct rooms *r;
-	struct hearth_task *task;
-	struct hearth_arena *arena;
-	const char *room_id;
-	struct hearth_error *err;
-};
-
-#define expect(run_, condition_)                                                                       \
-	do {                                                                                             \
-		if (!(condition_))                                                                         \
-			return hearth_fail((run_)->err, -EIO, "%s:%d: expected %s", __func__, __LINE__, #condition_); \
-	} while (0)
-#define must(call_)                   \
-	do {                            \
-		int must_ = (call_);      \
-		if (must_ < 0)            \
-			return must_;     \
-	} while (0)
-
-static const struct hearth_json *json(const struct run *run, const char *text)
+const struct hearth_json *test_json(const struct run *run, const char *text)
 {
 	const struct hearth_json *value = NULL;
 
@@ -45,22 +20,23 @@ static const struct hearth_json *json(const struct run *run, const char *text)
 	return value;
 }
 
-static struct hearth_draft draft(const struct run *run, const char *sender, const char *type, const char *state_key,
+struct hearth_draft test_draft(const struct run *run, const char *sender, const char *type, const char *state_key,
 				 const char *content)
 {
 	return (struct hearth_draft){ .size = sizeof(struct hearth_draft), .room_id = run->room_id, .sender = sender,
-				      .type = type, .state_key = state_key, .content = json(run, content) };
+				      .type = type, .state_key = state_key, .content = test_json(run, content) };
 }
 
-static int create(struct run *run, const char *version, const char *visibility)
+int test_create(struct run *run, const char *version, const char *visibility)
 {
 	char *history = hearth_arena_printf(run->arena, "{\"history_visibility\":\"%s\"}", visibility);
+	const char *levels = strcmp(version, "12") ? "{\"users\":{\"" ALICE "\":100}}" : "{}";
 	struct hearth_draft drafts[] = {
-		draft(run, ALICE, "m.room.create", "", "{}"),
-		draft(run, ALICE, "m.room.member", ALICE, "{\"membership\":\"join\"}"),
-		draft(run, ALICE, "m.room.power_levels", "", strcmp(version, "12") ? "{\"users\":{\"" ALICE "\":100}}" : "{}"),
-		draft(run, ALICE, "m.room.join_rules", "", "{\"join_rule\":\"public\"}"),
-		draft(run, ALICE, "m.room.history_visibility", "", history),
+		test_draft(run, ALICE, "m.room.create", "", "{}"),
+		test_draft(run, ALICE, "m.room.member", ALICE, "{\"membership\":\"join\"}"),
+		test_draft(run, ALICE, "m.room.power_levels", "", levels),
+		test_draft(run, ALICE, "m.room.join_rules", "", "{\"join_rule\":\"public\"}"),
+		test_draft(run, ALICE, "m.room.history_visibility", "", history),
 	};
 	struct rooms_batch batch = { .drafts = drafts, .count = HEARTH_COUNT(drafts),
 				     .create_version = hearth_room_version(version) };
@@ -69,10 +45,10 @@ static int create(struct run *run, const char *version, const char *visibility)
 	return rooms_send_batch(run->r, run->task, &batch, &run->room_id, &ids, run->err);
 }
 
-static int send(struct run *run, const char *sender, const char *type, const char *state_key, const char *content,
+int test_send(struct run *run, const char *sender, const char *type, const char *state_key, const char *content,
 		const char **ret_event_id)
 {
-	struct hearth_draft d = draft(run, sender, type, state_key, content);
+	struct hearth_draft d = test_draft(run, sender, type, state_key, content);
 
 	return rooms_send(run->r, run->task, &d, ret_event_id, run->err);
 }
@@ -86,8 +62,8 @@ static int every_version_makes_rooms(struct run *run)
 		struct hearth_stored_event *event;
 
 		snprintf(name, sizeof(name), "%d", version);
-		must(create(run, name, "shared"));
-		must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"hi\"}", &id));
+		must(test_create(run, name, "shared"));
+		must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"hi\"}", &id));
 		must(rooms_events(run->r, run->task, &id, 1, &event, run->err));
 		expect(run, event->event_id && strcmp(event->room_id, run->room_id) == 0 && event->depth == 6);
 		expect(run, version < 12 || !strchr(run->room_id, ':'));
@@ -100,8 +76,8 @@ static int transactions_are_idempotent(struct run *run)
 	const char *first, *second, *other;
 	struct hearth_draft d;
 
-	must(create(run, "10", "shared"));
-	d = draft(run, ALICE, "m.room.message", NULL, "{\"body\":\"once\"}");
+	must(test_create(run, "10", "shared"));
+	d = test_draft(run, ALICE, "m.room.message", NULL, "{\"body\":\"once\"}");
 	d.txn_id = "t1";
 	d.device_id = "DEV";
 	must(rooms_send(run->r, run->task, &d, &first, run->err));
@@ -119,11 +95,11 @@ static int outsiders_are_refused(struct run *run)
 	struct hearth_draft d;
 	const char *id;
 
-	must(create(run, "10", "shared"));
-	d = draft(run, BOB, "m.room.message", NULL, "{\"body\":\"no\"}");
+	must(test_create(run, "10", "shared"));
+	d = test_draft(run, BOB, "m.room.message", NULL, "{\"body\":\"no\"}");
 	expect(run, rooms_send(run->r, run->task, &d, &id, &refusal) == -EACCES);
 	expect(run, hearth_error_status(&refusal) == 403);
-	must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"still works\"}", &id));
+	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"still works\"}", &id));
 	return 0;
 }
 
@@ -135,9 +111,9 @@ static int redactions_show(struct run *run)
 	struct hearth_draft d;
 	const char *id, *redaction, *text;
 
-	must(create(run, "11", "shared"));
-	must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"secret\"}", &id));
-	d = draft(run, ALICE, "m.room.redaction", NULL, "{}");
+	must(test_create(run, "11", "shared"));
+	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"secret\"}", &id));
+	d = test_draft(run, ALICE, "m.room.redaction", NULL, "{}");
 	d.redacts = id;
 	must(rooms_send(run->r, run->task, &d, &redaction, run->err));
 	must(rooms_events(run->r, run->task, &id, 1, &event, run->err));
@@ -146,8 +122,8 @@ static int redactions_show(struct run *run)
 	text = hearth_writer_text(w, NULL);
 	expect(run, strstr(text, "redacted_because") && strstr(text, redaction));
 	expect(run, strstr(text, "\"content\":{\"redacts\":") && strstr(text, "},\"redacts\":"));
-	must(send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &text));
-	must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"hers\"}", &id));
+	must(test_send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &text));
+	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"hers\"}", &id));
 	d.sender = BOB;
 	d.redacts = id;
 	expect(run, rooms_send(run->r, run->task, &d, &redaction, NULL) == -EACCES);
@@ -163,10 +139,10 @@ static int state_rolls_back(struct run *run)
 	struct hearth_stored_event *first;
 	size_t count;
 
-	must(create(run, "10", "shared"));
-	must(send(run, ALICE, "m.room.topic", "", "{\"topic\":\"one\"}", &id));
+	must(test_create(run, "10", "shared"));
+	must(test_send(run, ALICE, "m.room.topic", "", "{\"topic\":\"one\"}", &id));
 	must(rooms_events(run->r, run->task, &id, 1, &first, run->err));
-	must(send(run, ALICE, "m.room.topic", "", "{\"topic\":\"two\"}", &id));
+	must(test_send(run, ALICE, "m.room.topic", "", "{\"topic\":\"two\"}", &id));
 	query.room_id = run->room_id;
 	query.at = first->stream_ordering;
 	must(rooms_states(run->r, run->task, &query, 1, &result, run->err));
@@ -211,12 +187,12 @@ static int visibility_follows_the_setting(struct run *run)
 	size_t count;
 
 	for (size_t i = 0; i < HEARTH_COUNT(CASES); i++) {
-		must(create(run, "10", CASES[i].visibility));
-		must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"1\"}", &id));
-		must(send(run, ALICE, "m.room.member", BOB, "{\"membership\":\"invite\"}", &id));
-		must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"2\"}", &id));
-		must(send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &id));
-		must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"3\"}", &id));
+		must(test_create(run, "10", CASES[i].visibility));
+		must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"1\"}", &id));
+		must(test_send(run, ALICE, "m.room.member", BOB, "{\"membership\":\"invite\"}", &id));
+		must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"2\"}", &id));
+		must(test_send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &id));
+		must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"3\"}", &id));
 		must(visible(run, ALICE, &count));
 		expect(run, count == 10);
 		must(visible(run, BOB, &count));
@@ -239,8 +215,8 @@ static int memberships_and_summaries(struct run *run)
 	const char *id;
 	int64_t at;
 
-	must(create(run, "10", "shared"));
-	must(send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &id));
+	must(test_create(run, "10", "shared"));
+	must(test_send(run, BOB, "m.room.member", BOB, "{\"membership\":\"join\"}", &id));
 	must(rooms_events(run->r, run->task, &id, 1, &joined, run->err));
 	must(rooms_summaries(run->r, run->task, &run->room_id, 1, ALICE, &summary, run->err));
 	expect(run, summary.joined_count == 2 && summary.heroes.count == 1 && strcmp(summary.heroes.items[0], BOB) == 0);
@@ -249,7 +225,7 @@ static int memberships_and_summaries(struct run *run)
 	must(rooms_members(run->r, run->task, run->room_id, "join", 1, &users, run->err));
 	expect(run, users.count == 2 || strcmp(run->r->server_name, "test"));
 	must(rooms_memberships(run->r, run->task, BOB, joined->stream_ordering, &memberships, &then, run->err));
-	must(send(run, BOB, "m.room.member", BOB, "{\"membership\":\"leave\"}", &id));
+	must(test_send(run, BOB, "m.room.member", BOB, "{\"membership\":\"leave\"}", &id));
 	must(rooms_memberships(run->r, run->task, BOB, joined->stream_ordering, &memberships, &count, run->err));
 	expect(run, count == then && strcmp(memberships[count - 1].membership, "join") == 0);
 	must(rooms_may_read(run->r, run->task, run->room_id, BOB, &at, run->err));
@@ -266,12 +242,12 @@ static int relations_are_bundled(struct run *run)
 	struct hearth_stored_event *root;
 	const char *id, *reply, *text;
 
-	must(create(run, "10", "shared"));
-	must(send(run, ALICE, "m.room.message", NULL, "{\"body\":\"root\"}", &id));
-	must(send(run, ALICE, "m.room.message", NULL,
+	must(test_create(run, "10", "shared"));
+	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"root\"}", &id));
+	must(test_send(run, ALICE, "m.room.message", NULL,
 		  hearth_arena_printf(run->arena, "{\"m.relates_to\":{\"rel_type\":\"m.thread\",\"event_id\":\"%s\"}}", id),
 		  &reply));
-	must(send(run, ALICE, "m.room.message", NULL,
+	must(test_send(run, ALICE, "m.room.message", NULL,
 		  hearth_arena_printf(run->arena, "{\"m.relates_to\":{\"rel_type\":\"m.replace\",\"event_id\":\"%s\"}}", id),
 		  &text));
 	must(rooms_events(run->r, run->task, &id, 1, &root, run->err));
@@ -305,12 +281,12 @@ static int joins_share_their_state(struct run *run)
 	struct hearth_rows rows;
 	const char *const *ids;
 
-	must(create(run, "10", "shared"));
+	must(test_create(run, "10", "shared"));
 	for (int round = 0; round < 10; round++) {
 		for (int i = 0; i < 100; i++) {
 			char *user = hearth_arena_printf(run->arena, "@user%d:test", round * 100 + i);
 
-			drafts[i] = draft(run, user, "m.room.member", user, "{\"membership\":\"join\"}");
+			drafts[i] = test_draft(run, user, "m.room.member", user, "{\"membership\":\"join\"}");
 		}
 		must(rooms_send_batch(run->r, run->task, &(struct rooms_batch){ .drafts = drafts, .count = 100 }, NULL, &ids,
 				      run->err));
@@ -339,7 +315,7 @@ static void send_many(struct hearth_task *task, void *argument)
 	const char *id;
 
 	for (int i = 0; i < SENDS; i++)
-		senders->failed += send(&run, ALICE, "m.room.message", NULL, "{\"body\":\"load\"}", &id) < 0;
+		senders->failed += test_send(&run, ALICE, "m.room.message", NULL, "{\"body\":\"load\"}", &id) < 0;
 	senders->left--;
 	r->tasks->wake_all(senders->done);
 }
@@ -354,7 +330,7 @@ static int groups_keep_everything(struct run *run)
 	struct rooms_room *room;
 	int rc = 0;
 
-	must(create(&senders.run, "10", "shared"));
+	must(test_create(&senders.run, "10", "shared"));
 	senders.done = run->r->tasks->signal_new();
 	for (int i = 0; i < SENDERS; i++)
 		must(run->r->tasks->spawn(run->r->host, "rooms_store.sender", send_many, &senders, run->err));
@@ -387,6 +363,7 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 		{ "relations_are_bundled", relations_are_bundled },
 		{ "joins_share_their_state", joins_share_their_state },
 		{ "groups_keep_everything", groups_keep_everything },
+		{ "random_graphs_resolve_alike", random_graphs_resolve_alike },
 	};
 	struct store_test *test = self;
 	struct rooms *r = rooms_of(test->service);

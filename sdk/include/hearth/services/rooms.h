@@ -158,6 +158,39 @@ struct hearth_directory_entry {
 		*room_type;
 };
 
+/*
+ * An event that another server made. The caller has checked its signatures and its content hash (where the hash is wrong,
+ * json is the redacted form) and the room's server ACL.
+ */
+struct hearth_pdu {
+	uint32_t                   size;
+	const struct hearth_json  *json;       /* the PDU; copied */
+	uint32_t                   outlier;    /* 1: only for what cites it; no state, no place in the timeline */
+	uint32_t                   backfilled; /* 1: history; never an extremity, never soft-failed */
+	const char                *rejection;  /* why the caller rejects it; NULL: as the rules say */
+	const struct hearth_texts *states;     /* where predecessors are not here: states after them, each as event ids */
+	size_t                     state_count;
+};
+
+enum hearth_pdu_result {
+	HEARTH_PDU_STORED = 1,
+	HEARTH_PDU_ALREADY,     /* it was here */
+	HEARTH_PDU_REJECTED,    /* stored, and never shown: it fails its auth events or the state before it */
+	HEARTH_PDU_SOFT_FAILED, /* stored, not shown and not built upon: it fails the room's current state */
+	HEARTH_PDU_MISSING,     /* not stored: the events of missing must come first */
+	HEARTH_PDU_INVALID,     /* not stored: no event of this room version, or of this room */
+};
+
+struct hearth_pdu_outcome {
+	uint32_t            size;
+	uint32_t            result;   /* enum hearth_pdu_result */
+	const char         *event_id; /* NULL where invalid */
+	const char         *reason;   /* of what was rejected, soft-failed or invalid */
+	struct hearth_texts missing;
+};
+
+#define HEARTH_PDUS_MAX 500
+
 struct hearth_rooms {
 	struct hearth_service base;
 
@@ -270,6 +303,17 @@ struct hearth_rooms {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*aliases)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
 		       struct hearth_texts *ret_aliases, struct hearth_error *err);
+	/* --- events of other servers --- */
+	/*
+	 * Stores events of other servers, at most HEARTH_PDUS_MAX of one room, in this order: what others rest on comes
+	 * first. version: of a room that is not here yet, which this makes; NULL: the room is here. Each event is stored on
+	 * its own merits (ret_outcomes[i]), all in one transaction; a normal event whose outlier is here takes its place.
+	 * -ENOENT: no such room. Any other error: nothing is known to be stored; ask again.
+	 */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*store_pdus)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
+			  const struct hearth_room_version *version, const struct hearth_pdu *pdus, size_t count,
+			  struct hearth_pdu_outcome *ret_outcomes, struct hearth_error *err);
 };
 
 static inline const struct hearth_rooms *hearth_rooms(const struct hearth_host *host)
