@@ -336,7 +336,8 @@ static int events_in(const struct rooms_chains *at, const struct ranges_params *
 		rc = at->r->db->read(at->task, &SELECT_RANGES, ranges, &rows, err);
 	if (rc < 0)
 		return rc;
-	*ret_events = (struct rooms_number_list){ hearth_arena_array_of(at->arena, int64_t, rows.count + at->pending_count), 0 };
+	*ret_events = (struct rooms_number_list){
+		hearth_arena_array_of(at->arena, int64_t, rows.count + at->pending_count), 0 };
 	for (size_t i = 0; i < rows.count; i++)
 		ret_events->items[ret_events->count++] = ((const struct place_row *)rows.items + i)->number;
 	for (size_t i = 0; i < at->pending_count; i++)

@@ -101,7 +101,7 @@ static void find_differing(struct resolving *s)
 {
 	struct cursor *cursors = hearth_arena_array_of(s->arena, struct cursor, s->count);
 	int64_t *events = hearth_arena_array_of(s->arena, int64_t, s->count);
-	uint64_t key;
+	uint64_t key = 0;
 
 	s->sets = hearth_arena_array_of(s->arena, struct rooms_number_list, s->count);
 	for (size_t i = 0; i < s->count; i++) {
@@ -372,7 +372,7 @@ int rooms_resolve(struct rooms_group_work *work, const struct rooms_room *room, 
 	struct resolving s = { .work = work, .r = work->r, .arena = work->arena, .room = room };
 	const struct hearth_event_source source = { .fetch = fetch, .auth_difference = tell_difference, .context = &s };
 	struct hearth_state_set resolved, *sets;
-	struct rooms_number_list rest;
+	struct rooms_number_list rest = { 0 };
 	int rc;
 
 	s.groups = hearth_arena_array_of(s.arena, struct rooms_group *, count);

@@ -69,7 +69,8 @@ static struct model_draft random_draft(struct model *model)
 		draft = (struct model_draft){ "m.room.power_levels", sender, "", levels(model), NULL };
 	} else if (kind < 11) {
 		draft = (struct model_draft){ "m.room.join_rules", sender, "",
-					      model_random(model, 2) ? "{\"join_rule\":\"invite\"}" : "{\"join_rule\":\"public\"}",
+					      model_random(model, 2) ? "{\"join_rule\":\"invite\"}"
+								     : "{\"join_rule\":\"public\"}",
 					      NULL };
 	} else if (kind < 13) {
 		draft = (struct model_draft){ "m.room.topic", sender, "", "{\"topic\":\"t\"}", NULL };

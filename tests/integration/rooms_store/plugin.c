@@ -245,10 +245,13 @@ static int relations_are_bundled(struct run *run)
 	must(test_create(run, "10", "shared"));
 	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"root\"}", &id));
 	must(test_send(run, ALICE, "m.room.message", NULL,
-		  hearth_arena_printf(run->arena, "{\"m.relates_to\":{\"rel_type\":\"m.thread\",\"event_id\":\"%s\"}}", id),
+		  hearth_arena_printf(run->arena,
+				      "{\"m.relates_to\":{\"rel_type\":\"m.thread\",\"event_id\":\"%s\"}}", id),
 		  &reply));
 	must(test_send(run, ALICE, "m.room.message", NULL,
-		  hearth_arena_printf(run->arena, "{\"m.new_content\":{},\"m.relates_to\":{\"rel_type\":\"m.replace\",\"event_id\":\"%s\"}}",
+		  hearth_arena_printf(run->arena,
+				      "{\"m.new_content\":{},"
+				      "\"m.relates_to\":{\"rel_type\":\"m.replace\",\"event_id\":\"%s\"}}",
 				      id),
 		  &text));
 	must(rooms_events(run->r, run->task, &id, 1, &root, run->err));
