@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #define ALGORITHM_PREFIX "ed25519:"
@@ -42,11 +44,33 @@ static void free_context(EVP_MD_CTX **context)
 	EVP_MD_CTX_free(*context);
 }
 
+static void free_pkey_context(EVP_PKEY_CTX **context)
+{
+	EVP_PKEY_CTX_free(*context);
+}
+
+/* With both halves given OpenSSL does not derive the public one again, which takes as long as the signature itself. */
+static EVP_PKEY *pkey_of(const struct hearth_signing_key *key)
+{
+	HEARTH_CLEANUP(free_pkey_context) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "ED25519", NULL);
+	OSSL_PARAM halves[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, (void *)(uintptr_t)key->seed, sizeof(key->seed)),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)key->public_key,
+						  sizeof(key->public_key)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY *pkey = NULL;
+
+	if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+	    EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_KEYPAIR, halves) != 1)
+		return NULL;
+	return pkey;
+}
+
 void hearth_ed25519_sign(const struct hearth_signing_key *key, const void *message, size_t size_bytes,
 			 uint8_t ret_signature[64])
 {
-	HEARTH_CLEANUP(free_pkey)
-	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key->seed, sizeof(key->seed));
+	HEARTH_CLEANUP(free_pkey) EVP_PKEY *pkey = pkey_of(key);
 	HEARTH_CLEANUP(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();
 	size_t length = 64;
 	int done;
