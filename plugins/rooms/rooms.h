@@ -22,7 +22,7 @@
 #include <hearth/stream.h>
 #include <hearth/task.h>
 
-#define ROOMS_LANES 4
+#define ROOMS_LANES 2
 
 struct rooms_lru;
 struct rooms_lane;
