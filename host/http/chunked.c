@@ -2,6 +2,8 @@
 /* One step per part of the coding: size line, data, its end, trailers. Trailers are read and dropped. */
 #include "chunked.h"
 
+#include "head.h"
+
 #include <errno.h>
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -10,27 +12,38 @@
 #define LINE_MAX_BYTES 256u
 #define TRAILERS_MAX_BYTES 8192u
 
+/* A bare CR or LF in an extension or a trailer ends the line for some, and not for others. */
+static bool is_plain(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
+			return false;
+	return true;
+}
+
 /* 1: ret_line (owned: free) is a line without its CRLF; 0: it has not arrived. */
 static int take_line(struct evbuffer *in, char **ret_line, size_t *ret_length, struct hearth_error *err)
 {
 	char *line = evbuffer_readln(in, ret_length, EVBUFFER_EOL_CRLF_STRICT);
 
-	if (line && *ret_length <= LINE_MAX_BYTES) {
+	if (line && *ret_length <= LINE_MAX_BYTES && is_plain(line, *ret_length)) {
 		*ret_line = line;
 		return 1;
 	}
 	free(line);
+	if (line && *ret_length <= LINE_MAX_BYTES)
+		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a line of the chunked body has a control character");
 	if (line || evbuffer_get_length(in) > LINE_MAX_BYTES)
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a line of the chunked body is too long");
 	return 0;
 }
 
 /* "1a3;extension" */
-static int parse_size(const char *line, size_t length, uint64_t *ret_size, struct hearth_error *err)
+static int parse_size(const char *line, uint64_t *ret_size, struct hearth_error *err)
 {
 	size_t digits = strspn(line, "0123456789abcdefABCDEF");
 
-	if (strlen(line) != length || digits == 0 || digits > 13 || (line[digits] && line[digits] != ';'))
+	if (digits == 0 || digits > 13 || (line[digits] && line[digits] != ';'))
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a chunk of the body has no size");
 	*ret_size = strtoull(line, NULL, 16);
 	return 0;
@@ -44,7 +57,7 @@ static int take_size(struct chunked *chunked, struct evbuffer *in, uint64_t room
 
 	if (r <= 0)
 		return r;
-	r = parse_size(line, length, &chunked->left, err);
+	r = parse_size(line, &chunked->left, err);
 	free(line);
 	if (r < 0)
 		return r;
@@ -91,7 +104,10 @@ static int take_trailer(struct chunked *chunked, struct evbuffer *in, struct hea
 
 	if (r <= 0)
 		return r;
+	r = length > 0 && !head_is_field(line) ? -EINVAL : 0;
 	free(line);
+	if (r < 0)
+		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a trailer of the chunked body is malformed");
 	chunked->trailer_bytes += length;
 	if (chunked->trailer_bytes > TRAILERS_MAX_BYTES)
 		return hearth_refuse(err, 431, "M_TOO_LARGE", "the trailers are too large");

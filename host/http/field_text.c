@@ -32,9 +32,9 @@ static int parse_int(const struct hearth_field *field, const struct url_text *te
 static int parse_bool(const struct hearth_field *field, const struct url_text *text, bool *ret_truth,
 		      struct hearth_error *err)
 {
-	if (strcmp(text->text, "true") == 0)
+	if (text->length == 4 && memcmp(text->text, "true", 4) == 0)
 		*ret_truth = true;
-	else if (strcmp(text->text, "false") == 0)
+	else if (text->length == 5 && memcmp(text->text, "false", 5) == 0)
 		*ret_truth = false;
 	else
 		return refuse_type(field, "'true' or 'false'", err);

@@ -188,6 +188,8 @@ static void truths(void **state)
 	TAKES(query(&in_query, "t=true"));
 	assert_true(args.truth);
 	INVALID(query(&in_query, "t=1"));
+	INVALID(query(&in_query, "t=true%00"));
+	INVALID(query(&in_query, "t="));
 }
 
 static void json_and_bytes(void **state)

@@ -55,7 +55,7 @@ static int parse_version(const char *version, struct head *head, struct hearth_e
 
 static int parse_target(char *target, struct head *head, struct hearth_error *err)
 {
-	char *host;
+	char *host = NULL;
 
 	for (const char *at = target; *at; at++)
 		if ((unsigned char)*at < 0x21 || *at == 0x7f)
@@ -67,7 +67,7 @@ static int parse_target(char *target, struct head *head, struct hearth_error *er
 			return hearth_refuse(err, 400, "M_UNRECOGNIZED", "the request target has no host");
 	}
 	head->query = cut(target, '?');
-	head->path = *target ? target : "/";
+	head->path = host && !*target ? "/" : target;
 	if (head->path[0] == '/' || (strcmp(head->path, "*") == 0 && strcmp(head->method, "OPTIONS") == 0))
 		return 0;
 	return hearth_refuse(err, 400, "M_UNRECOGNIZED", "the request target is no path");
@@ -203,6 +203,13 @@ int head_parse(struct hearth_arena *arena, char *bytes, size_t length, struct he
 		return r;
 	*ret_head = head;
 	return 0;
+}
+
+bool head_is_field(const char *line)
+{
+	const char *colon = strchr(line, ':');
+
+	return colon && is_token(line, (size_t)(colon - line));
 }
 
 const char *head_find(const struct head *head, const char *name)

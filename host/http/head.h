@@ -39,6 +39,9 @@ struct head {
 HEARTH_MUST_CHECK
 int head_parse(struct hearth_arena *arena, char *bytes, size_t length, struct head *ret_head, struct hearth_error *err);
 
+/* Whether a line without its CRLF is a header: a name, a colon right behind it, a value. */
+bool head_is_field(const char *line);
+
 /* A header's value, NULL where absent; of several the first. name in any case. */
 const char *head_find(const struct head *head, const char *name);
 

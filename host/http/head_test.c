@@ -61,6 +61,9 @@ static void request_lines(void **state)
 	assert_int_equal(parse("GET / HTTP/3" HOST), 505);
 	assert_int_equal(parse("G(T / HTTP/1.1" HOST), 400);
 	assert_int_equal(parse("GET /"), 400);
+	assert_int_equal(parse("GET ?a HTTP/1.1" HOST), 400);
+	assert_int_equal(parse("GET http://x?a HTTP/1.1" HOST), 0);
+	assert_string_equal(head.path, "/");
 }
 
 static void headers(void **state)
@@ -136,6 +139,11 @@ static void chunked_bodies(void **state)
 	assert_string_equal(unchunk("3\r\nabc\r\n0A;x=\"y\"\r\n0123456789\r\n0\r\n\r\nGET", 100, &left), "abc0123456789");
 	assert_int_equal(left, 3);
 	assert_string_equal(unchunk("0\r\nA: b\r\nC: d\r\n\r\n", 100, &left), "");
+	assert_null(unchunk("3;a\nb\r\nabc\r\n0\r\n\r\n", 100, &left));
+	assert_null(unchunk("3;a\rb\r\nabc\r\n0\r\n\r\n", 100, &left));
+	assert_null(unchunk("0\r\nA: b\n\r\n\r\n", 100, &left));
+	assert_null(unchunk("0\r\nno colon\r\n\r\n", 100, &left));
+	assert_null(unchunk("0\r\nA : b\r\n\r\n", 100, &left));
 	assert_null(unchunk("3\r\nabcd\r\n0\r\n\r\n", 100, &left));
 	assert_null(unchunk("3\nabc\n0\n\n", 100, &left));
 	assert_null(unchunk(" 3\r\nabc\r\n0\r\n\r\n", 100, &left));

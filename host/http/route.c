@@ -3,6 +3,7 @@
 #include "route.h"
 
 #include "fields.h"
+#include "head.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,7 +37,9 @@ struct search {
 	const struct path *path;
 	uint32_t resources;
 	const char *method; /* NULL: any */
-	const struct node *known; /* a node of the path that has routes of these resources, but not that method */
+	bool known; /* the path has routes of these resources, but not that method */
+	struct hearth_arena *arena;
+	const char *methods; /* of those routes, where there is an arena */
 	struct route_match match;
 };
 
@@ -308,12 +311,20 @@ static const struct route *pick(struct search *search, const struct route *list)
 	return get && strcmp(search->method, "HEAD") == 0 ? get : NULL;
 }
 
-static bool serves(const struct search *search, const struct route *list)
+/* A path may be found in more than one place: /new beside /{name}, each with methods of its own. */
+static void note_methods(struct search *search, const struct route *list)
 {
-	for (const struct route *route = list; route; route = route->next)
-		if (search->resources & 1u << route->endpoint->resource)
-			return true;
-	return false;
+	for (const struct route *route = list; route; route = route->next) {
+		const char *method = route->endpoint->method;
+
+		if (!(search->resources & 1u << route->endpoint->resource))
+			continue;
+		search->known = true;
+		if (!search->arena || (search->methods && head_list_has(search->methods, method)))
+			continue;
+		search->methods = search->methods ? hearth_arena_printf(search->arena, "%s, %s", search->methods, method)
+						  : method;
+	}
 }
 
 /* Depth first, the fixed segment before the parameter; depth: segments that are matched, params: of them variable. */
@@ -325,8 +336,8 @@ static bool descend(struct search *search, const struct node *node, size_t depth
 
 	if (depth == search->path->count) {
 		search->match.route = pick(search, node->routes);
-		if (!search->match.route && serves(search, node->routes))
-			search->known = node;
+		if (!search->match.route)
+			note_methods(search, node->routes);
 		return search->match.route != NULL;
 	}
 	child = find_child(node, segment->text, segment->length, &place);
@@ -340,8 +351,8 @@ static bool descend(struct search *search, const struct node *node, size_t depth
 	if (!node->rest)
 		return false;
 	search->match.route = pick(search, node->rest);
-	if (!search->match.route && serves(search, node->rest))
-		search->known = node;
+	if (!search->match.route)
+		note_methods(search, node->rest);
 	if (search->match.route)
 		search->match.params[params].text = NULL; /* the rest, decoded once the search is over */
 	if (search->match.route)
@@ -401,16 +412,10 @@ int route_find(const struct route_table *table, uint32_t resources, const char *
 const char *route_methods(const struct route_table *table, uint32_t resources, const char *path,
 			  struct hearth_arena *arena)
 {
-	struct search search = { .resources = resources, .method = "" };
-	const char *methods = NULL;
+	struct search search = { .resources = resources, .method = "", .arena = arena };
 	struct path segments;
 
-	if (!split(arena, path, &segments) || search_path(&search, &segments, &table->root) || !search.known)
-		return NULL;
-	for (const struct route *list = search.known->routes ? search.known->routes : search.known->rest; list;
-	     list = list->next)
-		if (resources & 1u << list->endpoint->resource)
-			methods = methods ? hearth_arena_printf(arena, "%s, %s", methods, list->endpoint->method)
-					  : list->endpoint->method;
-	return methods;
+	if (split(arena, path, &segments))
+		(void)search_path(&search, &segments, &table->root);
+	return search.methods;
 }

@@ -28,6 +28,9 @@ static const struct hearth_endpoint ENDPOINTS[] = {
 	ROUTE("GET", "/_matrix/client/v3/rooms/{roomId}/messages"),
 	ROUTE("GET", "/_matrix/client/v3/rooms/special/{what}"),
 	ROUTE("GET", "/_matrix/client/v3/pushrules/"),
+	ROUTE("POST", "/_matrix/client/v3/tokens/new"),
+	ROUTE("GET", "/_matrix/client/v3/tokens/{token}"),
+	ROUTE("PUT", "/_matrix/client/v3/tokens/{token}"),
 	ROUTE("GET", "/_matrix/federation/v1/version", .resource = HEARTH_RESOURCE_FEDERATION),
 	ROUTE("GET", "/files/{rest...}"),
 	ROUTE("GET", "/"),
@@ -92,6 +95,8 @@ static void methods(void **state)
 	assert_string_equal(find("HEAD", "/nothing"), "404");
 	assert_string_equal(route_methods(table, EVERY, "/_matrix/client/v3/login", arena), "GET, POST");
 	assert_null(route_methods(table, EVERY, "/nothing", arena));
+	assert_string_equal(route_methods(table, EVERY, "/_matrix/client/v3/tokens/new", arena), "POST, GET, PUT");
+	assert_string_equal(route_methods(table, EVERY, "/_matrix/client/v3/tokens/new/", arena), "POST, GET, PUT");
 }
 
 static void resources(void **state)
