@@ -192,13 +192,18 @@ static void take_key(struct upload *up, const char *user_id, const char *target,
 	}
 }
 
+/* Bounds the keys and the signatures of an upload. */
 static int count_signatures(struct upload *up, const struct hearth_json *body, struct hearth_error *err)
 {
-	size_t most = 0;
+	size_t most = 0, keys = 0;
 
 	for (size_t i = 0; i < hearth_json_size(body); i++) {
 		const struct hearth_json *targets = hearth_json_at(body, i);
 
+		if (hearth_json_type(targets) != HEARTH_JSON_OBJECT)
+			return hearth_refuse(err, 400, "M_BAD_JSON", "%s must be an object of keys",
+					     hearth_json_key_at(body, i));
+		keys += hearth_json_size(targets);
 		for (size_t j = 0; j < hearth_json_size(targets); j++) {
 			const struct hearth_json *signatures =
 				hearth_json_get_object(hearth_json_at(targets, j), "signatures");
@@ -206,8 +211,8 @@ static int count_signatures(struct upload *up, const struct hearth_json *body, s
 			most += hearth_json_size(hearth_json_get_object(signatures, up->signer));
 		}
 	}
-	if (most > SIGNATURES_MAX)
-		return hearth_refuse(err, 413, "M_TOO_LARGE", "at most %d signatures at once", SIGNATURES_MAX);
+	if (most > SIGNATURES_MAX || keys > SIGNATURES_MAX)
+		return hearth_refuse(err, 413, "M_TOO_LARGE", "at most %d keys and signatures at once", SIGNATURES_MAX);
 	up->rows = hearth_arena_array_of(up->arena, struct signature_row, most);
 	return 0;
 }
