@@ -238,7 +238,8 @@ async def test_edit(c):
                                        "m.relates_to": {"rel_type": "m.replace", "event_id": c.events["first"]}})
     await c.bob.turn()
     equal(c.bob.seen(edit).source["content"]["m.new_content"], new)
-    found = [e async for e in c.bob.client.room_get_event_relations(c.room, c.events["first"], RelationshipType.replacement)]
+    found = [e async for e in c.bob.client.room_get_event_relations(c.room, c.events["first"],
+                                                                    RelationshipType.replacement)]
     equal([e.event_id for e in found], [edit])
 
 
