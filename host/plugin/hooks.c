@@ -109,17 +109,49 @@ static int present(const struct hearth_host *host, const char *id)
 	return is_at(first_of(id), id);
 }
 
+/* Returns the deadline that the task had before: ms from now, 0 for none. */
+static int64_t shorten_deadline(struct hearth_task *task, int64_t limit_ms)
+{
+	int64_t left_ms = task_set_deadline(task, limit_ms);
+
+	if (left_ms && left_ms < limit_ms)
+		task_set_deadline(task, left_ms);
+	return left_ms;
+}
+
+static void restore_deadline(struct hearth_task *task, int64_t left_ms, int64_t took_ms)
+{
+	task_set_deadline(task, left_ms == 0 ? 0 : left_ms > took_ms ? left_ms - took_ms : 1);
+}
+
+HEARTH_SUSPENDS static int call_in_time(const struct handler *handler, struct hearth_task *task, void *subject,
+					struct hearth_error *err)
+{
+	int64_t limit_ms = handler->point->deadline_ms ? handler->point->deadline_ms : HEARTH_HOOK_DEADLINE_MS;
+	int64_t began_ms = loop_monotonic_ms(), left_ms = shorten_deadline(task, limit_ms), took_ms;
+	int r = handler->hook->fn(handler->plugin->self, task, subject, err);
+
+	took_ms = loop_monotonic_ms() - began_ms;
+	restore_deadline(task, left_ms, took_ms);
+	if (r == -ETIMEDOUT && took_ms >= limit_ms)
+		log_error(handler->plugin->descriptor.name, "hook %s took longer than %lld ms", handler->hook->id,
+			  (long long)limit_ms);
+	return r;
+}
+
 HEARTH_SUSPENDS static int call(const struct handler *handler, struct hearth_task *task, void *subject,
 				struct hearth_error *err)
 {
 	int r;
 
 	loop_watch_begin(handler->plugin->descriptor.name, handler->hook->id);
-	if (!handler->point->suspends)
+	if (handler->point->suspends) {
+		r = call_in_time(handler, task, subject, err);
+	} else {
 		task_no_suspend_begin();
-	r = handler->hook->fn(handler->plugin->self, task, subject, err);
-	if (!handler->point->suspends)
+		r = handler->hook->fn(handler->plugin->self, task, subject, err);
 		task_no_suspend_end();
+	}
 	loop_watch_end();
 	return r;
 }
@@ -130,9 +162,15 @@ static bool is_circumstance(int code)
 	return code == -EAGAIN || code == -EBUSY || code == -ECANCELED || code == -ETIMEDOUT;
 }
 
+/* What only tells of something that has happened already cannot be refused. */
+static bool only_tells(const struct hearth_hook_point *point)
+{
+	return point->chain == HEARTH_CHAIN_ALL && point->failure == HEARTH_FAIL_OPEN;
+}
+
 static int judge(const struct handler *handler, int r, const struct hearth_error *said, struct hearth_error *err)
 {
-	bool refusal = said->http_status != 0;
+	bool refusal = said->http_status != 0 && !only_tells(handler->point);
 
 	if (!refusal && !is_circumstance(r))
 		log_error(handler->plugin->descriptor.name, "hook %s failed (%s): %s", handler->hook->id,

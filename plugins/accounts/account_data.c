@@ -81,7 +81,12 @@ int accounts_account_data_put(const struct hearth_accounts *service, struct hear
 	struct data data = { .accounts = accounts, .user_id = user_id, .room_id = room_id ? room_id : "", .type = type,
 			     .content = accounts_json_text(accounts->tasks->arena(task), content, NULL) };
 
-	return accounts->db->transact(task, HEARTH_TX_WRITE, put_in_tx, &data, err);
+	struct hearth_hook_account_data told = { .user_id = user_id, .room_id = room_id, .type = type, .content = content };
+	int r = accounts->db->transact(task, HEARTH_TX_WRITE, put_in_tx, &data, err);
+
+	if (r == 0)
+		r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_ACCOUNT_DATA_ON_UPDATE, &told, err);
+	return r < 0 ? r : 0;
 }
 
 /* --- endpoints --- */

@@ -140,6 +140,10 @@ struct accounts_session {
 HEARTH_SUSPENDS int accounts_tokens_session(struct accounts *accounts, struct hearth_task *task,
 					    struct accounts_session *session,
 					    struct hearth_error *err);
+/* Tells account.on_login of a session that a request has opened. */
+HEARTH_SUSPENDS int accounts_tokens_tell_login(struct accounts *accounts, struct hearth_task *task,
+					       const struct hearth_request *req, const struct accounts_session *session,
+					       struct hearth_error *err);
 void accounts_tokens_write(struct hearth_writer *w, const struct accounts_session *session);
 
 /* --- cache.c: tokens that were seen lately, and when --- */

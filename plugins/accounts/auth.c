@@ -147,6 +147,19 @@ static int refuse_unusable(struct accounts *accounts, const struct hearth_reques
 	return 0;
 }
 
+HEARTH_SUSPENDS static int refuse_expired(struct accounts *accounts, struct hearth_task *task,
+					  const struct hearth_request *req, const char *user_id, struct hearth_error *err)
+{
+	struct hearth_hook_account asked = { .user_id = user_id };
+	int r;
+
+	if ((req->endpoint && req->endpoint->flags & HEARTH_ENDPOINT_LOCKED_OK) ||
+	    !accounts->hooks->present(accounts->host, HEARTH_HOOK_ACCOUNT_IS_EXPIRED))
+		return 0;
+	r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_ACCOUNT_IS_EXPIRED, &asked, err);
+	return r > 0 ? hearth_refuse(err, 403, "ORG_MATRIX_EXPIRED_ACCOUNT", "This account has expired") : r;
+}
+
 int accounts_auth_authenticate(const struct hearth_auth *service, struct hearth_task *task, struct hearth_request *req,
 			       const char *token, const struct hearth_requester **ret_requester, struct hearth_error *err)
 {
@@ -179,5 +192,5 @@ int accounts_auth_authenticate(const struct hearth_auth *service, struct hearth_
 		.device_id = hearth_arena_strdup(arena, entry->device_id), .token_id = entry->token_id,
 	};
 	*ret_requester = requester;
-	return 0;
+	return refuse_expired(accounts, task, req, requester->user_id, err);
 }

@@ -55,6 +55,9 @@ HEARTH_SUSPENDS static int deactivate(void *self, struct hearth_task *task, stru
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_USER_MAY_DEACTIVATE, &told, err);
+	if (r < 0)
+		return r;
 	r = accounts->db->transact(task, HEARTH_TX_WRITE, close_in_tx, &closing, err);
 	if (r == 0)
 		r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_ACCOUNT_ON_DEACTIVATED, &told, err);

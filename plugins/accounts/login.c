@@ -157,6 +157,8 @@ HEARTH_SUSPENDS static int log_in(struct accounts *accounts, struct hearth_task 
 		r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_USER_CHECK_LOGIN, &asked, err);
 	if (r >= 0)
 		r = accounts_tokens_session(accounts, task, &session, err);
+	if (r >= 0)
+		r = accounts_tokens_tell_login(accounts, task, req, &session, err);
 	if (r < 0)
 		return r;
 	hearth_write_object(req->out, NULL);
@@ -248,8 +250,13 @@ HEARTH_SUSPENDS static int end_sessions(struct accounts *accounts, struct hearth
 {
 	struct ending ending = { .accounts = accounts, .user_id = req->user->user_id, .device_id = req->user->device_id,
 				 .token_id = req->user->token_id, .all = all };
+	struct hearth_hook_session told = { .user_id = req->user->user_id, .device_id = all ? NULL : req->user->device_id,
+					    .ip = req->ip, .user_agent = req->user_agent };
+	int r = accounts->db->transact(task, HEARTH_TX_WRITE, end_in_tx, &ending, err);
 
-	return accounts->db->transact(task, HEARTH_TX_WRITE, end_in_tx, &ending, err);
+	if (r == 0)
+		r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_ACCOUNT_ON_LOGOUT, &told, err);
+	return r < 0 ? r : 0;
 }
 
 HEARTH_SUSPENDS static int logout(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,

@@ -36,6 +36,8 @@ HEARTH_SUSPENDS static int answer(struct accounts *accounts, struct hearth_task 
 		session.device_id = "guest_device";
 	if (login) {
 		r = accounts_tokens_session(accounts, task, &session, err);
+		if (r == 0)
+			r = accounts_tokens_tell_login(accounts, task, req, &session, err);
 		if (r < 0)
 			return r;
 	}

@@ -212,6 +212,16 @@ int accounts_tokens_session(struct accounts *accounts, struct hearth_task *task,
 	return accounts->db->transact(task, HEARTH_TX_WRITE, make_session, &making, err);
 }
 
+int accounts_tokens_tell_login(struct accounts *accounts, struct hearth_task *task, const struct hearth_request *req,
+			       const struct accounts_session *session, struct hearth_error *err)
+{
+	struct hearth_hook_session told = { .user_id = session->user_id, .device_id = session->device_id, .ip = req->ip,
+					    .user_agent = req->user_agent };
+	int r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_ACCOUNT_ON_LOGIN, &told, err);
+
+	return r < 0 ? r : 0;
+}
+
 void accounts_tokens_write(struct hearth_writer *w, const struct accounts_session *session)
 {
 	hearth_write_string(w, "access_token", session->access_token);

@@ -272,6 +272,10 @@ HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request
 	rc = api_limit_message(c->r, c->creator, err);
 	if (rc >= 0)
 		rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
+	for (size_t i = 0; rc >= 0 && i < c->args->invite.count; i++) {
+		subject = (struct hearth_hook_room){ .user_id = c->creator, .target = c->args->invite.items[i] };
+		rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_INVITE, &subject, err);
+	}
 	if (rc >= 0)
 		rc = read_version(c, err);
 	if (rc >= 0)

@@ -29,6 +29,11 @@ enum hearth_failure {
 	HEARTH_FAIL_CLOSED = 1, /* a handler that fails (not refuses) makes the action fail with 500 */
 	HEARTH_FAIL_OPEN,       /* it is logged, and counts as having passed */
 };
+/*
+ * A handler whose waits (queries, requests) take longer than the point's deadline sees them end with -ETIMEDOUT, and has
+ * failed; the failure rule says what follows. At a point of the kind "all, fail-open", which only tells what has happened,
+ * a refusal is a failure, too: the other handlers run all the same.
+ */
 
 /* What a handler returns. */
 #define HEARTH_HOOK_PASS 0
@@ -41,7 +46,9 @@ struct hearth_hook_point {
 	uint32_t    failure; /* enum hearth_failure */
 	uint32_t    suspends; /* 0: handlers must not suspend */
 	const char *about;
+	uint32_t    deadline_ms; /* what a handler may take in waiting; 0: HEARTH_HOOK_DEADLINE_MS */
 };
+#define HEARTH_HOOK_DEADLINE_MS 5000
 
 struct hearth_hook {
 	const char *id;
@@ -119,7 +126,7 @@ struct hearth_hook_persisting {
 #define HEARTH_HOOK_ROOM_MAY_PUBLISH "room.may_publish"
 struct hearth_hook_room {
 	const char               *user_id;
-	const char               *room_id; /* NULL: room.may_create */
+	const char               *room_id; /* NULL: of a room that is not made yet */
 	const char               *target;  /* invitee, or alias; NULL */
 	const struct hearth_json *config;  /* room.may_create: the request */
 	uint32_t                  invited; /* room.may_join: the user has an invite */
@@ -157,13 +164,39 @@ struct hearth_hook_password {
 	uint32_t    valid;
 };
 
-/* account.on_registered, account.on_login, account.on_deactivated: all, fail-open. */
+/* account.on_registered, account.on_deactivated: all, fail-open. */
 #define HEARTH_HOOK_ACCOUNT_ON_REGISTERED "account.on_registered"
 #define HEARTH_HOOK_ACCOUNT_ON_DEACTIVATED "account.on_deactivated"
+/* user.may_deactivate: first, fail-closed. A user, or an admin, asks to close an account for good. */
+#define HEARTH_HOOK_USER_MAY_DEACTIVATE "user.may_deactivate"
+/*
+ * account.is_expired: first, fail-open. At each request with a token, save where the account only logs out: answer DONE
+ * where the account has expired, and the request is refused with 403 ORG_MATRIX_EXPIRED_ACCOUNT. Keep it quick.
+ */
+#define HEARTH_HOOK_ACCOUNT_IS_EXPIRED "account.is_expired"
 struct hearth_hook_account {
 	const char *user_id;
 	uint32_t    by_admin;
 	uint32_t    erase;
+};
+
+/* account.on_login: all, fail-open. A session was opened, by a login or with a registration. */
+#define HEARTH_HOOK_ACCOUNT_ON_LOGIN "account.on_login"
+/* account.on_logout: all, fail-open. One session (device_id) was ended by its user, or all of them (device_id NULL). */
+#define HEARTH_HOOK_ACCOUNT_ON_LOGOUT "account.on_logout"
+struct hearth_hook_session {
+	const char *user_id;
+	const char *device_id;
+	const char *ip, *user_agent;
+};
+
+/* account_data.on_update: all, fail-open. Account data was written; not for tags. */
+#define HEARTH_HOOK_ACCOUNT_DATA_ON_UPDATE "account_data.on_update"
+struct hearth_hook_account_data {
+	const char               *user_id;
+	const char               *room_id; /* NULL: global */
+	const char               *type;
+	const struct hearth_json *content;
 };
 
 /*
