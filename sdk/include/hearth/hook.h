@@ -240,7 +240,10 @@ struct hearth_hook_syncing {
 	const char *presence;  /* online, offline, unavailable */
 };
 
-/* versions.extend, capabilities.extend: all, fail-open; no suspension. Write members into out. */
+/*
+ * versions.extend, capabilities.extend: all, fail-open; no suspension. Write members into out: of unstable_features in
+ * /versions, of capabilities in /capabilities.
+ */
 #define HEARTH_HOOK_VERSIONS_EXTEND "versions.extend"
 #define HEARTH_HOOK_CAPABILITIES_EXTEND "capabilities.extend"
 struct hearth_hook_extend {

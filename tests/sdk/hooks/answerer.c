@@ -65,7 +65,6 @@ HEARTH_SUSPENDS static int answer(struct answerer *answerer, struct hearth_task 
 		struct hearth_writer *w = hearth_writer_new(answerer->tasks->arena(task));                           \
 		type_ *subject = raw;                                                                                \
 		int r;                                                                                               \
-                                                                                                                     \
 		hearth_write_object(w, NULL);                                                                        \
 		write_                                                                                               \
 		remember(hook, w);                                                                                   \
