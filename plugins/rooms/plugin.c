@@ -35,16 +35,16 @@ static const struct hearth_stream BACKFILL = {
 };
 static const struct hearth_stream *const STREAMS[] = { &EVENTS, &BACKFILL, NULL };
 static const struct hearth_hook_point HOOK_POINTS[] = {
-	{ HEARTH_HOOK_ROOM_MAY_CREATE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks for a new room" },
-	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user asks to join" },
-	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user invites another one" },
-	{ HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user names a room" },
-	{ HEARTH_HOOK_ROOM_MAY_PUBLISH, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "A user lists a room in the directory" },
-	{ HEARTH_HOOK_ROOM_ON_FOLLOWED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "A user comes into a room's replacement" },
-	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, "Keeps a local user's event out" },
-	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, "Refuses an event, or changes it" },
-	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, "Stores more in the same transaction" },
-	{ HEARTH_HOOK_EVENT_ON_PERSISTED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, "After an event is on disk" },
+	{ HEARTH_HOOK_ROOM_MAY_CREATE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "A user asks for a new room" },
+	{ HEARTH_HOOK_ROOM_MAY_JOIN, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "A user asks to join" },
+	{ HEARTH_HOOK_ROOM_MAY_INVITE, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "A user invites another one" },
+	{ HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "A user names a room" },
+	{ HEARTH_HOOK_ROOM_MAY_PUBLISH, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "A user lists a room in the directory" },
+	{ HEARTH_HOOK_ROOM_ON_FOLLOWED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, 0, "A user comes into a room's replacement" },
+	{ HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_CHAIN_FIRST, HEARTH_FAIL_OPEN, 1, 0, "Keeps a local user's event out" },
+	{ HEARTH_HOOK_EVENT_CHECK_ALLOWED, HEARTH_CHAIN_FIRST, HEARTH_FAIL_CLOSED, 1, 0, "Refuses an event, or changes it" },
+	{ HEARTH_HOOK_EVENT_PERSISTING, HEARTH_CHAIN_ALL, HEARTH_FAIL_CLOSED, 1, 0, "Stores more in the same transaction" },
+	{ HEARTH_HOOK_EVENT_ON_PERSISTED, HEARTH_CHAIN_ALL, HEARTH_FAIL_OPEN, 1, 0, "After an event is on disk" },
 	{ .id = NULL }
 };
 

@@ -45,8 +45,8 @@ struct hearth_hook_point {
 	uint32_t    chain;   /* enum hearth_chain */
 	uint32_t    failure; /* enum hearth_failure */
 	uint32_t    suspends; /* 0: handlers must not suspend */
-	const char *about;
 	uint32_t    deadline_ms; /* what a handler may take in waiting; 0: HEARTH_HOOK_DEADLINE_MS */
+	const char *about;
 };
 #define HEARTH_HOOK_DEADLINE_MS 5000
 
