@@ -273,7 +273,7 @@ static void note_failure(const struct hearth_error *err)
 	retry_later();
 }
 
-static void open_one(struct hearth_task *task, void *argument)
+HEARTH_SUSPENDS static void open_one(struct hearth_task *task, void *argument)
 {
 	struct hearth_error err = { 0 };
 	PGconn *pg = NULL;

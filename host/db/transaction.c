@@ -368,8 +368,8 @@ HEARTH_SUSPENDS int db_tx_commit(struct hearth_tx **tx, struct hearth_error *err
 
 /* Another attempt makes sense where the transaction itself failed so; fn may have an -EAGAIN of its own. */
 HEARTH_SUSPENDS static int attempt(struct hearth_task *task, uint32_t flags,
-				   int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument,
-					     struct hearth_error *err),
+				   HEARTH_SUSPENDS int (*fn)(struct hearth_tx *tx, struct hearth_task *task,
+							     void *argument, struct hearth_error *err),
 				   void *argument, bool *ret_again, struct hearth_error *err)
 {
 	HEARTH_CLEANUP(db_tx_rollback) struct hearth_tx *tx = NULL;
@@ -390,8 +390,8 @@ HEARTH_SUSPENDS static int attempt(struct hearth_task *task, uint32_t flags,
 }
 
 HEARTH_SUSPENDS int db_tx_transact(struct hearth_task *task, uint32_t flags,
-				   int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument,
-					     struct hearth_error *err),
+				   HEARTH_SUSPENDS int (*fn)(struct hearth_tx *tx, struct hearth_task *task,
+							     void *argument, struct hearth_error *err),
 				   void *argument, struct hearth_error *err)
 {
 	struct hearth_error own = { 0 };

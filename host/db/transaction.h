@@ -16,8 +16,8 @@ HEARTH_SUSPENDS int db_tx_query(struct hearth_tx *tx, const struct hearth_statem
 HEARTH_SUSPENDS int db_tx_commit(struct hearth_tx **tx, struct hearth_error *err);
 void db_tx_rollback(struct hearth_tx **tx);
 HEARTH_SUSPENDS int db_tx_transact(struct hearth_task *task, uint32_t flags,
-				   int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument,
-					     struct hearth_error *err),
+				   HEARTH_SUSPENDS int (*fn)(struct hearth_tx *tx, struct hearth_task *task,
+							     void *argument, struct hearth_error *err),
 				   void *argument, struct hearth_error *err);
 void db_tx_on_end(struct hearth_tx *tx, void (*fn)(void *argument, int committed), void *argument);
 struct hearth_task *db_tx_task(struct hearth_tx *tx);

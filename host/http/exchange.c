@@ -157,7 +157,7 @@ void exchange_unref(struct exchange *exchange)
 
 /* --- the task --- */
 
-static int authenticate(struct exchange *exchange, struct hearth_task *task, struct hearth_error *err)
+HEARTH_SUSPENDS static int authenticate(struct exchange *exchange, struct hearth_task *task, struct hearth_error *err)
 {
 	struct hearth_request *req = &exchange->req;
 	const struct hearth_auth *auth = http_auth();

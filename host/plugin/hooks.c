@@ -183,8 +183,8 @@ static int judge(const struct handler *handler, int r, const struct hearth_error
 	return refusal || said->code ? r : hearth_fail(err, r, "hook %s failed", handler->hook->id);
 }
 
-static int run(const struct hearth_host *host, struct hearth_task *task, const char *id, void *subject,
-	       struct hearth_error *err)
+HEARTH_SUSPENDS static int run(const struct hearth_host *host, struct hearth_task *task, const char *id, void *subject,
+			       struct hearth_error *err)
 {
 	int decided = 0;
 

@@ -66,7 +66,7 @@ struct fiber {
 	struct side side;
 	char *mapping;
 	size_t mapping_bytes;
-	void (*fn)(void *argument);
+	HEARTH_SUSPENDS void (*fn)(void *argument);
 	void *argument;
 	struct fiber *next_pooled;
 	char *depth; /* stack pointer when it was left, about */
@@ -104,7 +104,7 @@ static void switch_sides(struct side *from, struct side *to, int last)
 #endif
 }
 
-static void fiber_main(unsigned high, unsigned low)
+HEARTH_SUSPENDS static void fiber_main(unsigned high, unsigned low)
 {
 	/* makecontext passes int arguments only. */
 	struct fiber *fiber = (struct fiber *)(((uintptr_t)high << 32) | (uintptr_t)low);
@@ -158,7 +158,7 @@ static void prepare_context(struct fiber *fiber)
 		    (unsigned)(uintptr_t)fiber);
 }
 
-struct fiber *fiber_new(void (*fn)(void *argument), void *argument)
+struct fiber *fiber_new(HEARTH_SUSPENDS void (*fn)(void *argument), void *argument)
 {
 	struct fiber *fiber = pool;
 
@@ -217,7 +217,7 @@ void fiber_enter(struct fiber *fiber)
 	running = NULL;
 }
 
-void fiber_leave(struct fiber *fiber)
+HEARTH_SUSPENDS void fiber_leave(struct fiber *fiber)
 {
 	hearth_assert(running == fiber);
 	fiber->depth = __builtin_frame_address(0);

@@ -9,16 +9,18 @@
 
 #include <stddef.h>
 
+#include <hearth/base.h>
+
 struct fiber;
 
 /* A fiber that will run fn(argument) when entered. NULL: no memory. Owned: fiber_free, once it has ended. */
-struct fiber *fiber_new(void (*fn)(void *argument), void *argument);
+struct fiber *fiber_new(HEARTH_SUSPENDS void (*fn)(void *argument), void *argument);
 void fiber_free(struct fiber *fiber);
 
 /* Runs it until it leaves or its function returns. Not from within a fiber. */
 void fiber_enter(struct fiber *fiber);
 /* Goes back to where it was entered. From within that fiber only. */
-void fiber_leave(struct fiber *fiber);
+HEARTH_SUSPENDS void fiber_leave(struct fiber *fiber);
 int fiber_ended(const struct fiber *fiber);
 
 /* Gives the stack memory below its current depth back to the system. While it is not running. */

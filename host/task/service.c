@@ -4,8 +4,8 @@
 #include "plugin/plugin.h"
 #include "task/task_internal.h"
 
-static int spawn(const struct hearth_host *host, const char *name, void (*fn)(struct hearth_task *task, void *argument),
-		 void *argument, struct hearth_error *err)
+static int spawn(const struct hearth_host *host, const char *name,
+		 HEARTH_SUSPENDS void (*fn)(struct hearth_task *task, void *argument), void *argument, struct hearth_error *err)
 {
 	return task_spawn(plugin_name_of(host), name, fn, argument, NULL, err);
 }

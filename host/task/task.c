@@ -77,7 +77,7 @@ static void give_arena(struct hearth_arena *arena)
 		hearth_arena_free(arena);
 }
 
-static void task_main(void *argument)
+HEARTH_SUSPENDS static void task_main(void *argument)
 {
 	struct hearth_task *task = argument;
 
@@ -230,8 +230,8 @@ static int too_many(struct hearth_error *err)
 	return -EAGAIN;
 }
 
-int task_spawn(const char *plugin, const char *name, void (*fn)(struct hearth_task *task, void *argument), void *argument,
-	       struct hearth_task **ret_task, struct hearth_error *err)
+int task_spawn(const char *plugin, const char *name, HEARTH_SUSPENDS void (*fn)(struct hearth_task *task, void *argument),
+	       void *argument, struct hearth_task **ret_task, struct hearth_error *err)
 {
 	struct hearth_task *task;
 
@@ -297,7 +297,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static int suspend(struct hearth_task *task, int64_t until_ms, bool firm)
+HEARTH_SUSPENDS static int suspend(struct hearth_task *task, int64_t until_ms, bool firm)
 {
 	hearth_assert(task == current);
 	task->wait_until_ms = until_ms;

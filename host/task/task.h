@@ -11,8 +11,8 @@ int task_init(struct hearth_error *err); /* after loop_init */
 void task_finish(void);
 
 /* As hearth_tasks.spawn; plugin: its name, or "host". ret_task may be NULL; the task's first turn comes later, on the loop. */
-int task_spawn(const char *plugin, const char *name, void (*fn)(struct hearth_task *task, void *argument), void *argument,
-	       struct hearth_task **ret_task, struct hearth_error *err);
+int task_spawn(const char *plugin, const char *name, HEARTH_SUSPENDS void (*fn)(struct hearth_task *task, void *argument),
+	       void *argument, struct hearth_task **ret_task, struct hearth_error *err);
 
 /* The task that runs now; NULL on the loop's own stack. */
 struct hearth_task *task_current(void);

@@ -28,7 +28,7 @@ struct hearth_task {
 	const char *plugin;
 	const char *name;
 	const char *request_id;
-	void (*fn)(struct hearth_task *task, void *argument);
+	HEARTH_SUSPENDS void (*fn)(struct hearth_task *task, void *argument);
 	void *argument;
 	int64_t started_ms;
 	int64_t deadline_ms; /* monotonic; 0: none */

@@ -186,7 +186,7 @@ HEARTH_SUSPENDS int accounts_ignored_by(const struct hearth_accounts *service, s
 
 /* --- seen.c --- */
 HEARTH_SUSPENDS int accounts_seen_flush(struct accounts *accounts, struct hearth_task *task, struct hearth_error *err);
-void accounts_seen_run(struct hearth_task *task, void *argument);
+HEARTH_SUSPENDS void accounts_seen_run(struct hearth_task *task, void *argument);
 
 /* --- devices.c --- */
 /* keep NULL: device_ids of user_id, count 0: all but keep. Removes devices and tokens in tx, with the hook. */

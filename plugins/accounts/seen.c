@@ -81,7 +81,7 @@ HEARTH_SUSPENDS int accounts_seen_flush(struct accounts *accounts, struct hearth
 	return r;
 }
 
-void accounts_seen_run(struct hearth_task *task, void *argument)
+HEARTH_SUSPENDS void accounts_seen_run(struct hearth_task *task, void *argument)
 {
 	struct accounts *accounts = argument;
 

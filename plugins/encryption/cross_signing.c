@@ -112,8 +112,8 @@ static int check_signed(struct hearth_arena *arena, const struct hearth_json *ke
 }
 
 /* The keys that are stored: NULL where the user has none of that usage. */
-static int load_stored(struct encryption *encryption, struct hearth_task *task, const char *user_id,
-		       const struct hearth_json *stored[3], struct hearth_error *err)
+HEARTH_SUSPENDS static int load_stored(struct encryption *encryption, struct hearth_task *task, const char *user_id,
+				       const struct hearth_json *stored[3], struct hearth_error *err)
 {
 	struct hearth_rows rows;
 	int r;

@@ -161,8 +161,9 @@ static void sort_unique(struct candidates *candidates)
 	candidates->count = kept;
 }
 
-static int add_changed(struct encryption *encryption, struct hearth_task *task, const struct hearth_sync_query *query,
-		       struct candidates *candidates, struct hearth_error *err)
+HEARTH_SUSPENDS static int add_changed(struct encryption *encryption, struct hearth_task *task,
+				       const struct hearth_sync_query *query, struct candidates *candidates,
+				       struct hearth_error *err)
 {
 	struct change_range range = { query->since, query->upto };
 	struct hearth_rows rows;
@@ -179,8 +180,9 @@ static int add_changed(struct encryption *encryption, struct hearth_task *task, 
 }
 
 /* Those whose membership changed in a room that the user is in. */
-static int add_moved(struct encryption *encryption, struct hearth_task *task, const struct hearth_sync_query *query,
-		     struct candidates *candidates, struct hearth_error *err)
+HEARTH_SUSPENDS static int add_moved(struct encryption *encryption, struct hearth_task *task,
+				     const struct hearth_sync_query *query, struct candidates *candidates,
+				     struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = encryption->rooms;
 	int64_t from = query->position_of(query, "events", 0), to = query->position_of(query, "events", 1);
@@ -204,8 +206,8 @@ static int add_moved(struct encryption *encryption, struct hearth_task *task, co
 }
 
 /* Everyone in rooms that the user has come into or gone out of. Such rooms are few in one sync. */
-static int add_members(struct encryption *encryption, struct hearth_task *task, const char *const *room_ids, size_t count,
-		       struct candidates *candidates, struct hearth_error *err)
+HEARTH_SUSPENDS static int add_members(struct encryption *encryption, struct hearth_task *task, const char *const *room_ids,
+				       size_t count, struct candidates *candidates, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = encryption->rooms;
 
@@ -263,8 +265,8 @@ static void write_lists(struct hearth_arena *arena, const struct candidates *can
 	sink->add(sink, HEARTH_SYNC_TOP, NULL, "device_lists", NULL, NULL, text, length);
 }
 
-static int device_lists_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
-			     struct hearth_sync_sink *sink, struct hearth_error *err)
+HEARTH_SUSPENDS static int device_lists_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
+					     struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct encryption *encryption = self;
 	const struct hearth_rooms *rooms = encryption->rooms;

@@ -61,8 +61,8 @@ static void write_unused(struct hearth_writer *w, const struct hearth_rows *coun
 	hearth_write_end(w);
 }
 
-static int key_counts_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
-			   struct hearth_sync_sink *sink, struct hearth_error *err)
+HEARTH_SUSPENDS static int key_counts_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
+					   struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct encryption *encryption = self;
 	struct hearth_writer *w = hearth_writer_new(encryption->tasks->arena(task));

@@ -87,8 +87,9 @@ static const char *message_text(struct hearth_arena *arena, const char *sender, 
 }
 
 /* "*" stands for all of the user's devices, looked up together. */
-static int expand_all(struct encryption *encryption, struct hearth_task *task, const struct hearth_json *messages,
-		      const struct hearth_device_info **ret_devices, size_t *ret_count, struct hearth_error *err)
+HEARTH_SUSPENDS static int expand_all(struct encryption *encryption, struct hearth_task *task,
+				      const struct hearth_json *messages, const struct hearth_device_info **ret_devices,
+				      size_t *ret_count, struct hearth_error *err)
 {
 	const struct hearth_accounts *accounts = encryption->accounts;
 	const char **users = hearth_arena_array_of(encryption->tasks->arena(task), const char *, hearth_json_size(messages));
@@ -122,8 +123,8 @@ static int count_recipients(const struct hearth_json *messages, size_t devices, 
 	return 0;
 }
 
-static int gather(struct encryption *encryption, struct hearth_task *task, const char *sender, const struct send_args *args,
-		  struct outgoing *out, struct hearth_error *err)
+HEARTH_SUSPENDS static int gather(struct encryption *encryption, struct hearth_task *task, const char *sender,
+				  const struct send_args *args, struct outgoing *out, struct hearth_error *err)
 {
 	struct hearth_arena *arena = encryption->tasks->arena(task);
 	const struct hearth_device_info *devices;
@@ -239,8 +240,8 @@ static const struct hearth_statement ACKNOWLEDGE_AND_SELECT = {
 	.params = DELIVERY, .row = DELIVERED, .row_size = sizeof(struct delivered),
 };
 
-static int to_device_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
-			  struct hearth_sync_sink *sink, struct hearth_error *err)
+HEARTH_SUSPENDS static int to_device_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
+					  struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct encryption *encryption = self;
 	struct delivery params = { query->user_id, query->device_id, query->since, query->upto, DELIVERED_AT_ONCE };

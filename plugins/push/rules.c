@@ -396,8 +396,8 @@ HEARTH_SUSPENDS static int get_actions(void *self, struct hearth_task *task, str
 	return 0;
 }
 
-static int rules_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
-		      struct hearth_sync_sink *sink, struct hearth_error *err)
+HEARTH_SUSPENDS static int rules_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
+				      struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct push *push = self;
 	struct stored_rule params = { .user_id = query->user_id, .stream_id = query->since };

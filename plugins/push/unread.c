@@ -106,8 +106,8 @@ static void give_room(struct hearth_arena *arena, const struct hearth_sync_query
 		give(threads, sink, room_id, "unread_thread_notifications");
 }
 
-static int unread_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
-		       struct hearth_sync_sink *sink, struct hearth_error *err)
+HEARTH_SUSPENDS static int unread_sync(void *self, struct hearth_task *task, const struct hearth_sync_query *query,
+				       struct hearth_sync_sink *sink, struct hearth_error *err)
 {
 	struct push *push = self;
 	struct hearth_arena *arena = push->tasks->arena(task);

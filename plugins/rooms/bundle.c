@@ -70,8 +70,9 @@ const char *rooms_bundled_text(const void *bundled, const char *event_id)
 	return NULL;
 }
 
-static int select_bundles(struct rooms *r, struct hearth_task *task, const struct bundle_params *params,
-			  struct hearth_rows *ret_rows, struct hearth_stored_event **ret_events, struct hearth_error *err)
+HEARTH_SUSPENDS static int select_bundles(struct rooms *r, struct hearth_task *task, const struct bundle_params *params,
+					  struct hearth_rows *ret_rows, struct hearth_stored_event **ret_events,
+					  struct hearth_error *err)
 {
 	int64_t *numbers;
 	int rc = r->db->read(task, &SELECT_BUNDLES, params, ret_rows, err);

@@ -188,7 +188,7 @@ static bool in_ranges(const struct ranges_params *ranges, struct rooms_place pla
 	return false;
 }
 
-static int load_generation(struct graph *graph, const struct ranges_params *asked, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_generation(struct graph *graph, const struct ranges_params *asked, struct hearth_error *err)
 {
 	const struct rooms_chains *at = graph->at;
 	struct hearth_rows rows;
@@ -214,7 +214,7 @@ static int load_generation(struct graph *graph, const struct ranges_params *aske
 	return 0;
 }
 
-static int load_graph(struct graph *graph, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_graph(struct graph *graph, struct hearth_error *err)
 {
 	int rc = 0;
 
@@ -283,8 +283,8 @@ struct places {
 	size_t count;
 };
 
-static int find_places(const struct rooms_chains *at, const struct rooms_number_list *sets, size_t set_count,
-		       struct places *ret_places, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_places(const struct rooms_chains *at, const struct rooms_number_list *sets,
+				       size_t set_count, struct places *ret_places, struct hearth_error *err)
 {
 	struct rooms_number_map index; /* number to its row, from 1 */
 	struct rooms_number_list all = { 0 };
@@ -326,8 +326,8 @@ static int find_places(const struct rooms_chains *at, const struct rooms_number_
 	return 0;
 }
 
-static int events_in(const struct rooms_chains *at, const struct ranges_params *ranges, struct rooms_number_list *ret_events,
-		     struct hearth_error *err)
+HEARTH_SUSPENDS static int events_in(const struct rooms_chains *at, const struct ranges_params *ranges,
+				     struct rooms_number_list *ret_events, struct hearth_error *err)
 {
 	struct hearth_rows rows = { 0 };
 	int rc = 0;
@@ -375,8 +375,8 @@ static struct ranges_params compare(const struct graph *graph, const struct reac
 	return ranges;
 }
 
-static int find_ranges(const struct rooms_chains *at, const struct rooms_number_list *sets, size_t set_count,
-		       struct rooms_number_list *ret_events, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_ranges(const struct rooms_chains *at, const struct rooms_number_list *sets,
+				       size_t set_count, struct rooms_number_list *ret_events, struct hearth_error *err)
 {
 	struct places *places = hearth_arena_array_of(at->arena, struct places, set_count);
 	struct reach *reaches = hearth_arena_array_of(at->arena, struct reach, set_count);

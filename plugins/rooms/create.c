@@ -68,7 +68,7 @@ static void need_for(struct rooms_needed *needed, const struct hearth_room_versi
 		rooms_need(needed, draft->type, draft->state_key);
 }
 
-static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_rooms, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_rooms, struct hearth_error *err)
 {
 	const char **ids = hearth_arena_array_of(work->arena, const char *, work->job_count);
 	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, work->job_count);
@@ -89,7 +89,7 @@ static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_roo
 	return rc;
 }
 
-static int load_state(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_state(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
 {
 	struct rooms_needed needed = { .r = work->r, .arena = work->arena };
 
@@ -105,8 +105,8 @@ static int load_state(struct rooms_group_work *work, struct rooms_room **rooms, 
  * The view of the next event: behind the room's extremities, or the newest of them where they are too many, in the state
  * over those that it cites.
  */
-static int look(struct rooms_group_work *work, const struct rooms_room *room, const struct hearth_draft *draft,
-		struct view *ret_view, struct hearth_error *err)
+HEARTH_SUSPENDS static int look(struct rooms_group_work *work, const struct rooms_room *room,
+				const struct hearth_draft *draft, struct view *ret_view, struct hearth_error *err)
 {
 	struct rooms_needed needed = { .r = work->r, .arena = work->arena };
 	struct rooms_group *groups[ROOMS_PREV_MAX];
@@ -130,7 +130,8 @@ static int look(struct rooms_group_work *work, const struct rooms_room *room, co
 	return rooms_load_needed(work, &needed, err);
 }
 
-static int answer_transactions(struct rooms_group_work *work, struct rooms_room **rooms, struct hearth_error *err)
+HEARTH_SUSPENDS static int answer_transactions(struct rooms_group_work *work, struct rooms_room **rooms,
+					       struct hearth_error *err)
 {
 	size_t max = 0, count = 0;
 	struct hearth_rows rows;
@@ -172,7 +173,7 @@ static int answer_transactions(struct rooms_group_work *work, struct rooms_room 
 	return rc;
 }
 
-static int load_targets(struct rooms_group_work *work, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_targets(struct rooms_group_work *work, struct hearth_error *err)
 {
 	const char **ids = NULL;
 	struct hearth_rows rows;
@@ -409,8 +410,8 @@ static int enter_state(struct rooms_group_work *work, const struct view *view, s
 	return 0;
 }
 
-static int make_event(struct rooms_group_work *work, struct rooms_room *room, struct rooms_job *job, size_t index,
-		      struct hearth_error *err)
+HEARTH_SUSPENDS static int make_event(struct rooms_group_work *work, struct rooms_room *room, struct rooms_job *job,
+				      size_t index, struct hearth_error *err)
 {
 	const struct hearth_draft *draft = &job->drafts[index];
 	struct view view;
@@ -505,8 +506,8 @@ int rooms_work_room(struct rooms_group_work *work, struct rooms_job *job, const 
 }
 
 /* A room for a batch that makes one. In version 12 its id is known once the create event is. */
-static int make_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room **ret_room,
-		     struct hearth_error *err)
+HEARTH_SUSPENDS static int make_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room **ret_room,
+				     struct hearth_error *err)
 {
 	const struct hearth_room_version *version = job->create_version;
 	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[0].content);
@@ -529,8 +530,8 @@ static void name_room(struct rooms_room *room, struct rooms_job *job, const char
 	job->room_id = hearth_arena_strdup(job->arena, room->room_id);
 }
 
-static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
-		    struct hearth_error *err)
+HEARTH_SUSPENDS static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
+				    struct hearth_error *err)
 {
 	int rc = 0;
 
@@ -549,7 +550,7 @@ static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct
 }
 
 /* All or nothing: a job that is refused takes back what it has changed. */
-static void try_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room)
+HEARTH_SUSPENDS static void try_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room)
 {
 	size_t made = work->made_count, groups = work->new_group_count, rooms = work->new_room_count;
 	struct rooms_group *group = room ? room->group : NULL;

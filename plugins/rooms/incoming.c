@@ -57,7 +57,7 @@ static struct rooms_known *known_here(const struct taking *t, const char *event_
 
 /* --- auth events --- */
 
-static int find_auth(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_auth(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
 	int64_t numbers[AUTH_MAX + 1];
@@ -122,8 +122,8 @@ static void check_citations(struct taking *t)
 /* --- the state before --- */
 
 /* A state that another server tells, as a group on top of the room's current one. */
-static int group_of_state(struct taking *t, const struct hearth_texts *ids, struct rooms_group **ret_group,
-			  struct hearth_error *err)
+HEARTH_SUSPENDS static int group_of_state(struct taking *t, const struct hearth_texts *ids, struct rooms_group **ret_group,
+					  struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
 	struct rooms_event **events = hearth_arena_array_of(work->arena, struct rooms_event *, ids->count);
@@ -155,7 +155,8 @@ static int group_of_state(struct taking *t, const struct hearth_texts *ids, stru
 	return rooms_work_state(work, t->in->room, entries, count, ret_group, err);
 }
 
-static int states_before(struct taking *t, struct rooms_group ***ret_groups, size_t *ret_count, struct hearth_error *err)
+HEARTH_SUSPENDS static int states_before(struct taking *t, struct rooms_group ***ret_groups, size_t *ret_count,
+					 struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
 	struct rooms_made *made = t->made;
@@ -188,7 +189,7 @@ static int states_before(struct taking *t, struct rooms_group ***ret_groups, siz
 	return rc;
 }
 
-static int load_view(struct taking *t, struct rooms_group *group, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_view(struct taking *t, struct rooms_group *group, struct hearth_error *err)
 {
 	struct rooms_needed needed = { .r = t->in->work->r, .arena = t->in->work->arena, .group = group };
 
@@ -219,7 +220,7 @@ static bool has_power(struct taking *t)
 }
 
 /* By the state before it, and by the current state. */
-static int check_states(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int check_states(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_group *current = t->in->room->group;
 	struct hearth_error refusal = { 0 };
@@ -240,7 +241,7 @@ static int check_states(struct taking *t, struct hearth_error *err)
 	return rc;
 }
 
-static int find_state(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_state(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
 	struct rooms_group **groups;
@@ -258,7 +259,7 @@ static int find_state(struct taking *t, struct hearth_error *err)
 
 /* --- the event itself --- */
 
-static int enter_state(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int enter_state(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
 	struct rooms_entry change = { 0, t->made->number };
@@ -295,7 +296,7 @@ static int keep(struct taking *t, struct hearth_error *err)
 	return rooms_parsed_put(work->r, work->arena, &text, &cached, err);
 }
 
-static int settle(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int settle(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_number_list behind;
 	bool stands = !hearth_map_find(&t->in->referenced, t->event->event_id, "");
@@ -337,7 +338,7 @@ static bool is_invalid(struct taking *t)
 	return t->outcome->result == HEARTH_PDU_INVALID;
 }
 
-static int take_checked(struct taking *t, struct hearth_error *err)
+HEARTH_SUSPENDS static int take_checked(struct taking *t, struct hearth_error *err)
 {
 	int rc = find_auth(t, err);
 
@@ -364,7 +365,7 @@ static int take_checked(struct taking *t, struct hearth_error *err)
 	return settle(t, err);
 }
 
-static int take(struct rooms_incoming *in, size_t index, struct hearth_error *err)
+HEARTH_SUSPENDS static int take(struct rooms_incoming *in, size_t index, struct hearth_error *err)
 {
 	struct rooms_group_work *work = in->work;
 	const struct rooms_pdu *pdu = &in->job->pdus[index];
@@ -390,7 +391,7 @@ static int take(struct rooms_incoming *in, size_t index, struct hearth_error *er
 	return take_checked(&t, err);
 }
 
-static int find_room(struct rooms_incoming *in, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_room(struct rooms_incoming *in, struct hearth_error *err)
 {
 	struct rooms_group_work *work = in->work;
 	struct rooms_job *job = in->job;

@@ -75,7 +75,7 @@ static void name_all(struct hearth_arena *arena, struct names *names, const char
 		name(arena, names, ids[i]);
 }
 
-static int load_referenced(struct rooms_incoming *in, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_referenced(struct rooms_incoming *in, struct hearth_error *err)
 {
 	struct hearth_arena *arena = in->work->arena;
 	const char **ids = hearth_arena_array_of(arena, const char *, in->job->pdu_count);

@@ -105,7 +105,7 @@ void rooms_group_ended(void *argument, int committed)
 }
 
 /* After a lost connection: 1 where the group's events are there after all. */
-static int stored_after_all(struct rooms_group_work *work, struct hearth_error *err)
+HEARTH_SUSPENDS static int stored_after_all(struct rooms_group_work *work, struct hearth_error *err)
 {
 	const char **ids = hearth_arena_array_of(work->arena, const char *, work->made_count);
 	struct hearth_rows rows;
@@ -134,7 +134,7 @@ static void forget_answers(struct rooms_group_work *work)
 }
 
 /* One attempt. 0: every job has its answer, good or bad. */
-static int attempt(struct rooms_group_work *work, struct hearth_error *err)
+HEARTH_SUSPENDS static int attempt(struct rooms_group_work *work, struct hearth_error *err)
 {
 	int rc = work->jobs[0]->pdus ? rooms_take_incoming(work, err) : rooms_create_events(work, err);
 
@@ -153,7 +153,7 @@ static int attempt(struct rooms_group_work *work, struct hearth_error *err)
 	return rc < 0 ? rc : 0;
 }
 
-static void tell_hooks(struct rooms_group_work *work)
+HEARTH_SUSPENDS static void tell_hooks(struct rooms_group_work *work)
 {
 	struct rooms *r = work->r;
 
@@ -173,7 +173,7 @@ static void tell_hooks(struct rooms_group_work *work)
 }
 
 /* A transaction that fails for one job's sake must not take the others along: then each is tried alone. */
-static void store(struct rooms_group_work *work)
+HEARTH_SUSPENDS static void store(struct rooms_group_work *work)
 {
 	struct hearth_error err = { 0 };
 	int rc = -EAGAIN;
@@ -202,7 +202,7 @@ static void store(struct rooms_group_work *work)
 	}
 }
 
-static void run_lane(struct hearth_task *task, void *argument);
+HEARTH_SUSPENDS static void run_lane(struct hearth_task *task, void *argument);
 
 static void start_lane(struct rooms_lane *lane)
 {
@@ -228,7 +228,7 @@ static bool joins_group(const struct rooms_job *job, const struct rooms_group_wo
 }
 
 /* One group; a task of its own, so that its memory ends with it. */
-static void run_lane(struct hearth_task *task, void *argument)
+HEARTH_SUSPENDS static void run_lane(struct hearth_task *task, void *argument)
 {
 	struct rooms_lane *lane = argument;
 	struct rooms *r = lane->rooms;
@@ -287,8 +287,9 @@ static int copy_content(struct hearth_arena *arena, const struct hearth_json *co
 	return hearth_json_parse(arena, text, length, HEARTH_JSON_BIG_INTS, ret_content, err);
 }
 
-static int run_checks(struct rooms *r, struct hearth_task *task, const struct rooms_job *job,
-		      const struct hearth_room_version *version, struct hearth_draft *draft, struct hearth_error *err)
+HEARTH_SUSPENDS static int run_checks(struct rooms *r, struct hearth_task *task, const struct rooms_job *job,
+				      const struct hearth_room_version *version, struct hearth_draft *draft,
+				      struct hearth_error *err)
 {
 	static const char *const POINTS[] = { HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_HOOK_EVENT_CHECK_ALLOWED };
 	const struct hearth_event event = {
@@ -333,8 +334,8 @@ static int copy_draft(struct rooms_job *job, const struct hearth_draft *draft,
 			    &ret_copy->content, err);
 }
 
-static int fill_job(struct rooms *r, struct hearth_task *task, struct rooms_job *job, const struct rooms_batch *batch,
-		    struct hearth_error *err)
+HEARTH_SUSPENDS static int fill_job(struct rooms *r, struct hearth_task *task, struct rooms_job *job,
+				    const struct rooms_batch *batch, struct hearth_error *err)
 {
 	struct rooms_facts facts = { .version = batch->create_version };
 	int rc;

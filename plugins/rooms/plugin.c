@@ -104,7 +104,7 @@ static int load(const struct hearth_host *host, void **ret_self, struct hearth_e
 	return host->offer(host, &r->service.base, err);
 }
 
-static int start(void *self, struct hearth_task *task, struct hearth_error *err)
+HEARTH_SUSPENDS static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 {
 	struct rooms *r = self;
 	const struct secret_row *secret;

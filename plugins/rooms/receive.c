@@ -46,8 +46,8 @@ static void copy_pdu(struct rooms_job *job, const struct hearth_room_version *ve
 			.reason = hearth_arena_strdup(job->arena, problem.message) };
 }
 
-static int find_version(struct rooms *r, struct hearth_task *task, const char *room_id,
-			const struct hearth_room_version **version, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_version(struct rooms *r, struct hearth_task *task, const char *room_id,
+					const struct hearth_room_version **version, struct hearth_error *err)
 {
 	struct rooms_facts facts;
 	int rc = rooms_facts(r, task, &room_id, 1, &facts, err);

@@ -142,8 +142,8 @@ static struct differing *find_key(const struct resolving *s, uint64_t key)
 
 /* --- events --- */
 
-static int load_events(struct resolving *s, const struct rooms_number_list *numbers, struct rooms_event ***ret_events,
-		       struct hearth_error *err)
+HEARTH_SUSPENDS static int load_events(struct resolving *s, const struct rooms_number_list *numbers,
+				       struct rooms_event ***ret_events, struct hearth_error *err)
 {
 	struct rooms_event **events = hearth_arena_array_of(s->arena, struct rooms_event *, numbers->count);
 	int rc = rooms_parsed_load(s->r, s->work->task, numbers->items, numbers->count, events, err);
@@ -160,8 +160,8 @@ static int load_events(struct resolving *s, const struct rooms_number_list *numb
 	return 0;
 }
 
-static int fetch(void *context, const char *const *ids, size_t count, const struct hearth_event **ret_events,
-		 struct hearth_error *err)
+HEARTH_SUSPENDS static int fetch(void *context, const char *const *ids, size_t count,
+				 const struct hearth_event **ret_events, struct hearth_error *err)
 {
 	struct resolving *s = context;
 	const char **missing = hearth_arena_array_of(s->arena, const char *, count);
@@ -244,7 +244,7 @@ static void ask_for(struct asking *asking, struct rooms_event *const *events, si
 }
 
 /* Loads the full conflicted set (and more, in version 2.1), and of the rest what its rules look at. */
-static int prepare(struct resolving *s, struct rooms_number_list *ret_rest, struct hearth_error *err)
+HEARTH_SUSPENDS static int prepare(struct resolving *s, struct rooms_number_list *ret_rest, struct hearth_error *err)
 {
 	const struct rooms_chains chains = { s->r, s->work->task, s->arena, s->work->made, s->work->made_count };
 	uint32_t algorithm = s->room->version->state_resolution;
@@ -327,7 +327,7 @@ static size_t changes_from(const struct resolving *s, size_t base, struct rooms_
 	return count;
 }
 
-static int make_result(struct resolving *s, struct rooms_group **ret_group, struct hearth_error *err)
+HEARTH_SUSPENDS static int make_result(struct resolving *s, struct rooms_group **ret_group, struct hearth_error *err)
 {
 	size_t best = 0, fewest = SIZE_MAX;
 	struct rooms_entry *changes;

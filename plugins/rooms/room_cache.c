@@ -156,8 +156,8 @@ static struct rooms_room *keep_room(struct rooms *r, struct hearth_arena *arena,
 	return room;
 }
 
-static int read_rooms(struct rooms *r, struct hearth_task *task, const struct ids_params *params,
-		      struct rooms_room **ret_rooms, size_t *ret_count, struct hearth_error *err)
+HEARTH_SUSPENDS static int read_rooms(struct rooms *r, struct hearth_task *task, const struct ids_params *params,
+				      struct rooms_room **ret_rooms, size_t *ret_count, struct hearth_error *err)
 {
 	uint64_t generation = rooms_lru_generation(r->room_cache);
 	struct hearth_arena *arena = r->tasks->arena(task);

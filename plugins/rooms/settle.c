@@ -35,8 +35,9 @@ static struct standing next_extremities(struct hearth_arena *arena, const struct
 	return next;
 }
 
-static int state_over(struct rooms_group_work *work, const struct rooms_room *room, const struct standing *standing,
-		      struct rooms_group **ret_group, struct hearth_error *err)
+HEARTH_SUSPENDS static int state_over(struct rooms_group_work *work, const struct rooms_room *room,
+				      const struct standing *standing, struct rooms_group **ret_group,
+				      struct hearth_error *err)
 {
 	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, standing->count);
 	struct rooms_group **groups = hearth_arena_array_of(work->arena, struct rooms_group *, standing->count);
@@ -48,8 +49,8 @@ static int state_over(struct rooms_group_work *work, const struct rooms_room *ro
 	return rc < 0 ? rc : rooms_resolve(work, room, groups, standing->count, ret_group, err);
 }
 
-static int describe(struct rooms_group_work *work, struct rooms_made *made, const struct rooms_difference *differences,
-		    size_t count, struct hearth_error *err)
+HEARTH_SUSPENDS static int describe(struct rooms_group_work *work, struct rooms_made *made,
+				    const struct rooms_difference *differences, size_t count, struct hearth_error *err)
 {
 	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, count * 2);
 	struct rooms_event **events = hearth_arena_array_of(work->arena, struct rooms_event *, count * 2);

@@ -283,8 +283,9 @@ int rooms_state_deltas(struct rooms *r, struct hearth_task *task, const struct h
 	return 0;
 }
 
-static int current_numbers(struct rooms *r, struct hearth_task *task, const char *room_id, const char *const *types,
-			   const char *const *state_keys, size_t count, int64_t *ret_numbers, struct hearth_error *err)
+HEARTH_SUSPENDS static int current_numbers(struct rooms *r, struct hearth_task *task, const char *room_id,
+					   const char *const *types, const char *const *state_keys, size_t count,
+					   int64_t *ret_numbers, struct hearth_error *err)
 {
 	struct hearth_rows rows;
 	int rc = r->db->read(task, &SELECT_CURRENT,

@@ -91,8 +91,8 @@ static bool same_viewer(const struct progress *a, const struct progress *b)
 }
 
 /* Keeps what the viewers may see of events, which belong to owners: asked at once for all pages of one viewer. */
-static int keep_visible(struct rooms *r, struct hearth_task *task, struct hearth_stored_event *events,
-			struct progress **owners, size_t count, struct hearth_error *err)
+HEARTH_SUSPENDS static int keep_visible(struct rooms *r, struct hearth_task *task, struct hearth_stored_event *events,
+					struct progress **owners, size_t count, struct hearth_error *err)
 {
 	int64_t *numbers = hearth_arena_array_of(r->tasks->arena(task), int64_t, count);
 
@@ -124,8 +124,8 @@ static int keep_visible(struct rooms *r, struct hearth_task *task, struct hearth
 }
 
 /* Asks once for all queries of one kind that are not done. */
-static int run_round(struct rooms *r, struct hearth_task *task, struct progress *all, size_t count, int by_depth,
-		     int backwards, struct hearth_error *err)
+HEARTH_SUSPENDS static int run_round(struct rooms *r, struct hearth_task *task, struct progress *all, size_t count,
+				     int by_depth, int backwards, struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	int64_t *columns[6], *numbers;

@@ -46,8 +46,9 @@ static size_t drop_unplaced(struct hearth_stored_event *events, size_t count)
 }
 
 /* The visibility and the viewer's membership in the state before each event. */
-static int look_up(struct rooms *r, struct hearth_task *task, const char *user_id,
-		   const struct hearth_stored_event *events, size_t count, struct seen *ret_seen, struct hearth_error *err)
+HEARTH_SUSPENDS static int look_up(struct rooms *r, struct hearth_task *task, const char *user_id,
+				   const struct hearth_stored_event *events, size_t count, struct seen *ret_seen,
+				   struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	struct rooms_group **groups = hearth_arena_array_of(arena, struct rooms_group *, count);
@@ -112,9 +113,9 @@ static int decide_event(struct hearth_arena *arena, const struct hearth_stored_e
 	return before == 1 || after == 1 ? 1 : before == -1 || after == -1 ? -1 : 0;
 }
 
-static int shared_until(struct rooms *r, struct hearth_task *task, const char *user_id,
-			const struct hearth_stored_event *events, size_t count, const int *decisions,
-			struct hearth_rows *ret_rows, struct hearth_error *err)
+HEARTH_SUSPENDS static int shared_until(struct rooms *r, struct hearth_task *task, const char *user_id,
+					const struct hearth_stored_event *events, size_t count, const int *decisions,
+					struct hearth_rows *ret_rows, struct hearth_error *err)
 {
 	const char **rooms = hearth_arena_array_of(r->tasks->arena(task), const char *, count);
 	size_t room_count = 0;

@@ -330,7 +330,7 @@ static const struct hearth_persisting_change *list_changes(const struct rooms_gr
 	return changes;
 }
 
-static int run_persisting(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
+HEARTH_SUSPENDS static int run_persisting(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
 {
 	struct rooms *r = work->r;
 	struct hearth_persisting_event *events;
@@ -382,7 +382,7 @@ static void gather_news(struct rooms_group_work *work, struct hearth_news *news)
 }
 
 /* Backfilled events count downwards from 0 in a stream of their own. */
-static int draw_orderings(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
+HEARTH_SUSPENDS static int draw_orderings(struct rooms_group_work *work, struct hearth_tx *tx, struct hearth_error *err)
 {
 	const struct hearth_streams *streams = work->r->streams;
 	struct hearth_news news = { 0 };

@@ -20,7 +20,7 @@ static bool is_ignored(const struct hearth_texts *ignored, const char *user_id)
 }
 
 /* A join after the token is only news of a name where the user was in the room before. Asked when there is one at all. */
-static int load_past(struct sync_build *build, struct hearth_map *ret_joined, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_past(struct sync_build *build, struct hearth_map *ret_joined, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	const struct hearth_membership *past;

@@ -72,7 +72,7 @@ static struct sync_state_entry *entry_of(struct sync_build *build, struct sync_r
 	return entry->value;
 }
 
-static int load_bases(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_bases(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	size_t most = build->room_count, count = 0;
@@ -141,7 +141,7 @@ static bool wants(const struct sync_build *build, const struct sync_room *room, 
 }
 
 /* Fetches the events that the blocks name, all rooms' in one query. */
-static int fetch_wanted(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int fetch_wanted(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	const struct hearth_stored_event *events;
@@ -201,7 +201,7 @@ static bool membership_moved(const struct sync_room *room)
 	return room->full;
 }
 
-static int load_summaries(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_summaries(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	const char **ids = hearth_arena_array_of(build->arena, const char *, build->room_count);

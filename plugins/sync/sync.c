@@ -31,7 +31,7 @@ static const struct hearth_field SYNC_ARGS[] = {
 };
 
 /* A filter is an inline object where it starts like one (spec: "{" decides). */
-static int find_filter(struct sync_build *build, const char *text, struct hearth_error *err)
+HEARTH_SUSPENDS static int find_filter(struct sync_build *build, const char *text, struct hearth_error *err)
 {
 	const struct hearth_accounts *accounts = build->sync->accounts;
 	const struct hearth_json *json;
@@ -50,7 +50,7 @@ static int find_filter(struct sync_build *build, const char *text, struct hearth
 	return hearth_filter_parse(build->arena, json, &build->filter, err);
 }
 
-static int bundle(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int bundle(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	struct hearth_stored_event *events;

@@ -28,7 +28,7 @@ static void take_timeline(struct sync_build *build, struct sync_room *room, cons
 		room->timeline[i] = timeline->events[timeline->count - 1 - i];
 }
 
-static int load(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int load(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	struct hearth_timeline_query *queries =
@@ -65,7 +65,7 @@ static struct hearth_delta_range range_of(const struct sync_room *room)
 	return (struct hearth_delta_range){ .room_id = room->room_id, .from = from, .to = room->upto };
 }
 
-static int load_deltas(struct sync_build *build, struct hearth_error *err)
+HEARTH_SUSPENDS static int load_deltas(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = build->sync->rooms;
 	struct hearth_delta_range *ranges =

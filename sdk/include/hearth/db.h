@@ -118,7 +118,8 @@ struct hearth_db {
 	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*transact)(struct hearth_task *task, uint32_t flags,
-			int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument, struct hearth_error *err),
+			HEARTH_SUSPENDS int (*fn)(struct hearth_tx *tx, struct hearth_task *task, void *argument,
+						  struct hearth_error *err),
 			void *argument, struct hearth_error *err);
 
 	/*

@@ -53,7 +53,7 @@ struct hearth_hook_point {
 struct hearth_hook {
 	const char *id;
 	/* subject: the struct that belongs to the id, borrowed. */
-	int (*fn)(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
+	HEARTH_SUSPENDS int (*fn)(void *self, struct hearth_task *task, void *subject, struct hearth_error *err);
 };
 
 struct hearth_hooks {

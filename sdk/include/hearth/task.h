@@ -31,8 +31,9 @@ struct hearth_tasks {
 	 * Starts a task that runs fn(task, argument) soon, on behalf of the calling plugin. name: as long as the
 	 * process. Its arena and everything deferred on it end with it. -EAGAIN: the process has too many tasks.
 	 */
-	int (*spawn)(const struct hearth_host *host, const char *name, void (*fn)(struct hearth_task *task, void *argument),
-		     void *argument, struct hearth_error *err);
+	int (*spawn)(const struct hearth_host *host, const char *name,
+		     HEARTH_SUSPENDS void (*fn)(struct hearth_task *task, void *argument), void *argument,
+		     struct hearth_error *err);
 
 	/* The task's arena; ends with the task. */
 	struct hearth_arena *(*arena)(struct hearth_task *task);
