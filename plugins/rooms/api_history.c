@@ -31,6 +31,12 @@ static const struct hearth_field CONTEXT_ARGS[] = {
 	LIMIT, FILTER, HEARTH_FIELDS_END
 };
 
+/* Counting on from there does not overflow. */
+static bool is_countable(int64_t number)
+{
+	return number < INT64_MAX / 2 && number > INT64_MIN / 2;
+}
+
 int api_read_point(const char *text, int64_t *ret_ordering, int64_t *ret_depth, bool *ret_by_depth, struct hearth_error *err)
 {
 	char *end = NULL;
@@ -40,12 +46,13 @@ int api_read_point(const char *text, int64_t *ret_ordering, int64_t *ret_depth, 
 	*ret_depth = 0;
 	if (*ret_by_depth) {
 		*ret_depth = strtoll(text + 1, &end, 10);
-		if (end == text + 1 || *end != '-')
+		if (errno || end == text + 1 || *end != '-')
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "'%.64s' is no token of this server", text);
 		text = end;
 	}
 	*ret_ordering = strtoll(text + 1, &end, 10);
-	if ((*text != 's' && *text != '-') || errno || end == text + 1 || (*end && *end != '_' && *end != '~'))
+	if ((*text != 's' && *text != '-') || errno || end == text + 1 || (*end && *end != '_' && *end != '~') ||
+	    !is_countable(*ret_ordering) || !is_countable(*ret_depth))
 		return hearth_refuse(err, 400, "M_INVALID_PARAM", "'%.64s' is no token of this server", text);
 	return 0;
 }
@@ -91,35 +98,80 @@ HEARTH_SUSPENDS static int write_events(struct rooms *r, struct hearth_task *tas
 	return 0;
 }
 
-/* Lazy loading: the members who speak on this page. */
-HEARTH_SUSPENDS static int write_members(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
-					 const char *room_id, const struct hearth_stored_event *events, size_t count,
-					 struct hearth_error *err)
+/* Senders, each once. lists: arrays of events. */
+static struct hearth_texts senders_of(struct hearth_arena *arena, const struct hearth_timeline *lists, size_t list_count)
 {
-	const char **senders = hearth_arena_array_of(req->arena, const char *, count);
-	const char **types = hearth_arena_array_of(req->arena, const char *, count);
-	struct hearth_state_query query = { .size = sizeof(query), .room_id = room_id, .at = INT64_MAX, .types = types,
-					    .state_keys = senders };
+	size_t most = 0, count = 0;
+	const char **senders;
+
+	for (size_t l = 0; l < list_count; l++)
+		most += lists[l].count;
+	senders = hearth_arena_array_of(arena, const char *, most);
+	for (size_t l = 0; l < list_count; l++) {
+		for (size_t i = 0; i < lists[l].count; i++) {
+			size_t known = 0;
+
+			while (known < count && strcmp(senders[known], lists[l].events[i].sender))
+				known++;
+			senders[known] = lists[l].events[i].sender;
+			count += known == count;
+		}
+	}
+	return (struct hearth_texts){ senders, count };
+}
+
+static bool is_same_entry(const struct hearth_stored_event *a, const struct hearth_stored_event *b)
+{
+	return !strcmp(a->type, b->type) && !strcmp(a->state_key, b->state_key);
+}
+
+/* senders not NULL: of members, theirs alone. */
+static bool is_told(struct hearth_arena *arena, const struct hearth_stored_event *event, const struct hearth_texts *senders,
+		    const struct hearth_event_filter *filter)
+{
+	const struct hearth_json *pdu = NULL;
+	size_t known = 0;
+
+	if (senders && !strcmp(event->type, "m.room.member")) {
+		while (known < senders->count && strcmp(senders->items[known], event->state_key))
+			known++;
+		if (known == senders->count)
+			return false;
+	}
+	if (!filter)
+		return true;
+	if (filter->contains_url >= 0 &&
+	    hearth_json_parse(arena, event->json, event->json_length, HEARTH_JSON_BIG_INTS, &pdu, NULL) < 0)
+		return false;
+	return hearth_event_filter_passes(filter, event->type, event->sender, event->room_id, hearth_json_get(pdu, "content"));
+}
+
+/*
+ * The state at an event, of its fork, with the event in it. senders not NULL (lazy loading): of members, theirs alone;
+ * members_alone: nothing else.
+ */
+HEARTH_SUSPENDS static int write_state(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
+				       const struct hearth_stored_event *event, const struct hearth_texts *senders,
+				       bool members_alone, const struct hearth_event_filter *filter, struct hearth_error *err)
+{
 	struct hearth_client_form form = { .size = sizeof(form), .viewer = req->user->user_id };
-	struct hearth_state_result state = { NULL, 0 };
+	size_t pairs = members_alone ? senders->count : 0, count;
+	const char **types = hearth_arena_array_of(req->arena, const char *, pairs);
+	const struct hearth_stored_event *state;
+	bool own_place = event->state_key != NULL;
 	int rc;
 
-	for (size_t i = 0; i < count; i++) {
-		bool known = false;
-
-		for (size_t j = 0; j < query.pair_count && !known; j++)
-			known = !strcmp(senders[j], events[i].sender);
-		if (known)
-			continue;
-		types[query.pair_count] = "m.room.member";
-		senders[query.pair_count++] = events[i].sender;
-	}
-	rc = query.pair_count ? rooms_states(r, task, &query, 1, &state, err) : 0;
+	for (size_t i = 0; i < pairs; i++)
+		types[i] = "m.room.member";
+	rc = rooms_state_before(r, task, event->event_id, types, senders ? senders->items : NULL, pairs, &state, &count, err);
 	if (rc < 0)
 		return rc;
 	hearth_write_array(req->out, "state");
-	for (size_t i = 0; i < state.count; i++)
-		rooms_write_event(r, req->out, NULL, &state.events[i], &form);
+	for (size_t i = 0; i < count; i++)
+		if ((!own_place || !is_same_entry(event, &state[i])) && is_told(req->arena, &state[i], senders, filter))
+			rooms_write_event(r, req->out, NULL, &state[i], &form);
+	if (own_place && is_told(req->arena, event, senders, filter))
+		rooms_write_event(r, req->out, NULL, event, &form);
 	hearth_write_end(req->out);
 	return 0;
 }
@@ -151,6 +203,8 @@ static int read_range(const struct history_args *args, int64_t may_read_to, stru
 	if (!args->to || !*args->to)
 		return 0;
 	rc = api_read_point(args->to, &query->to, &query->to_depth, &by_depth, err);
+	/* A point stands before its event, so that pages end there whichever way they come. */
+	query->to -= by_depth;
 	if (rc >= 0 && by_depth != (query->by_depth != 0)) {
 		/* Tokens of two kinds: the stream's order, which both know, is what they have in common. */
 		query->by_depth = 0;
@@ -187,14 +241,16 @@ HEARTH_SUSPENDS static int get_messages(void *self, struct hearth_task *task, st
 	else
 		write_point(req->out, "start", timeline.count ? timeline.events[0].depth : 0,
 			    timeline.count ? timeline.events[0].stream_ordering + query.backwards : 0);
-	if (timeline.limited && timeline.count) {
-		const struct hearth_stored_event *last = &timeline.events[timeline.count - 1];
-
-		write_point(req->out, "end", last->depth, last->stream_ordering + !query.backwards);
-	}
+	/* A page that the filter has emptied may still have others behind it. */
+	if (timeline.limited)
+		write_point(req->out, "end", timeline.next_depth, timeline.next + !query.backwards);
 	rc = write_events(self, task, req, "chunk", timeline.events, timeline.count, err);
-	if (rc >= 0 && filter && filter->lazy_load_members)
-		rc = write_members(self, task, req, args->room_id, timeline.events, timeline.count, err);
+	if (rc >= 0 && filter && filter->lazy_load_members && timeline.count) {
+		const struct hearth_stored_event *newest = &timeline.events[query.backwards ? 0 : timeline.count - 1];
+		struct hearth_texts senders = senders_of(req->arena, &timeline, 1);
+
+		rc = write_state(self, task, req, newest, &senders, /* members_alone= */ true, /* filter= */ NULL, err);
+	}
 	if (rc >= 0)
 		hearth_write_end(req->out);
 	return rc;
@@ -237,35 +293,27 @@ static struct hearth_timeline_query beside(const struct history_args *args, cons
 					   const struct hearth_stored_event *event, const struct hearth_event_filter *filter,
 					   bool backwards)
 {
+	uint32_t limit = (uint32_t)(args->limit < LIMIT_MAX ? args->limit : LIMIT_MAX);
+
 	return (struct hearth_timeline_query){
 		.size = sizeof(struct hearth_timeline_query), .room_id = args->room_id, .viewer = req->user->user_id,
 		.filter = filter, .by_depth = 1, .from = event->stream_ordering, .from_depth = event->depth,
 		.to = backwards ? INT64_MIN : INT64_MAX, .to_depth = backwards ? INT64_MIN : INT64_MAX, .backwards = backwards,
-		.limit = (uint32_t)(args->limit < LIMIT_MAX ? args->limit : LIMIT_MAX) / 2,
+		.limit = backwards ? limit / 2 : limit - limit / 2,
 	};
 }
 
+/* The state at the last event; sides: what stands before the event and behind it. */
 HEARTH_SUSPENDS static int write_state_at(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
-					  const struct history_args *args, const struct hearth_stored_event *event,
-					  const struct hearth_timeline sides[2], const struct hearth_event_filter *filter,
-					  struct hearth_error *err)
+					  const struct hearth_stored_event *event, const struct hearth_timeline sides[2],
+					  const struct hearth_event_filter *filter, struct hearth_error *err)
 {
 	const struct hearth_stored_event *last = sides[1].count ? &sides[1].events[sides[1].count - 1] : event;
-	struct hearth_client_form form = { .size = sizeof(form), .viewer = req->user->user_id };
-	const struct hearth_stored_event *state;
-	size_t count;
-	int rc;
+	struct hearth_timeline all[] = { sides[0], sides[1], { .events = event, .count = 1 } };
+	struct hearth_texts senders = senders_of(req->arena, all, HEARTH_COUNT(all));
+	bool lazy = filter && filter->lazy_load_members;
 
-	if (filter && filter->lazy_load_members)
-		return write_members(r, task, req, args->room_id, event, 1, err);
-	rc = rooms_state_before(r, task, last->event_id, NULL, NULL, 0, &state, &count, err);
-	if (rc < 0)
-		return rc;
-	hearth_write_array(req->out, "state");
-	for (size_t i = 0; i < count; i++)
-		rooms_write_event(r, req->out, NULL, &state[i], &form);
-	hearth_write_end(req->out);
-	return 0;
+	return write_state(r, task, req, last, lazy ? &senders : NULL, /* members_alone= */ false, filter, err);
 }
 
 HEARTH_SUSPENDS static int get_context(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -302,7 +350,7 @@ HEARTH_SUSPENDS static int get_context(void *self, struct hearth_task *task, str
 	if (rc >= 0)
 		rc = write_events(self, task, req, "events_after", sides[1].events, sides[1].count, err);
 	if (rc >= 0)
-		rc = write_state_at(self, task, req, args, event, sides, filter, err);
+		rc = write_state_at(self, task, req, event, sides, filter, err);
 	if (rc >= 0)
 		hearth_write_end(req->out);
 	return rc;

@@ -95,6 +95,17 @@ static int read_at(const char *text, int64_t *ret_at, struct hearth_error *err)
 	return rc;
 }
 
+/* Of the two parameters either is enough (spec: "an 'or' condition"). */
+static bool is_asked_for(const struct state_args *args, const char *membership)
+{
+	if (!membership)
+		return false;
+	if (!args->membership && !args->not_membership)
+		return true;
+	return (args->membership && !strcmp(membership, args->membership)) ||
+	       (args->not_membership && strcmp(membership, args->not_membership));
+}
+
 HEARTH_SUSPENDS static int get_members(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				       struct hearth_error *err)
 {
@@ -120,8 +131,7 @@ HEARTH_SUSPENDS static int get_members(void *self, struct hearth_task *task, str
 		if (rc < 0)
 			return rc;
 		membership = hearth_json_get_string(hearth_json_get_object(pdu, "content"), "membership");
-		if (!membership || (args->membership && strcmp(membership, args->membership)) ||
-		    (args->not_membership && !strcmp(membership, args->not_membership)))
+		if (!is_asked_for(args, membership))
 			continue;
 		rooms_write_event(self, req->out, NULL, &state.events[i], &form);
 	}

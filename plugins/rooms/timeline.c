@@ -41,6 +41,25 @@ static const struct hearth_statement SELECT_PAGES[2][2] = {
 		"depth DESC, stream_ordering DESC") },
 };
 
+/* Of events, those that a relation by such a sender and of such a type points to. */
+struct related_params {
+	struct hearth_texts parents, senders, rel_types;
+	int64_t             any_sender, any_type;
+};
+struct related_row {
+	const char *event_id;
+};
+#define RELATED(member) HEARTH_COLUMN(struct related_params, member)
+static const struct hearth_field RELATED_PARAMS[] = { RELATED(parents), RELATED(senders), RELATED(any_sender),
+						      RELATED(rel_types), RELATED(any_type), HEARTH_FIELDS_END };
+static const struct hearth_field RELATED_ROW[] = { HEARTH_COLUMN(struct related_row, event_id), HEARTH_FIELDS_END };
+static const struct hearth_statement SELECT_RELATED = {
+	.name = "rooms.select_related_by",
+	.sql = "SELECT DISTINCT parent FROM event_relations WHERE parent = ANY($1) "
+	       "AND ($3 <> 0 OR sender = ANY($2::text[])) AND ($5 <> 0 OR rel_type = ANY($4::text[]))",
+	.params = RELATED_PARAMS, .row = RELATED_ROW, .row_size = sizeof(struct related_row),
+};
+
 /* One query's progress. */
 struct progress {
 	const struct hearth_timeline_query *query;
@@ -123,6 +142,76 @@ HEARTH_SUSPENDS static int keep_visible(struct rooms *r, struct hearth_task *tas
 	return 0;
 }
 
+static struct hearth_texts texts_of(struct hearth_arena *arena, const struct hearth_json *list)
+{
+	const char **items = hearth_arena_array_of(arena, const char *, hearth_json_size(list));
+
+	for (size_t i = 0; i < hearth_json_size(list); i++)
+		items[i] = hearth_json_string(hearth_json_at(list, i), NULL);
+	return (struct hearth_texts){ items, hearth_json_size(list) };
+}
+
+static bool wants_related(const struct hearth_event_filter *filter)
+{
+	return filter && (hearth_json_size(filter->related_by_senders) || hearth_json_size(filter->related_by_rel_types));
+}
+
+static bool holds(const struct hearth_rows *rows, const char *event_id)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (!strcmp(((const struct related_row *)rows->items)[i].event_id, event_id))
+			return true;
+	return false;
+}
+
+HEARTH_SUSPENDS static int select_related(struct rooms *r, struct hearth_task *task,
+					  const struct hearth_event_filter *filter,
+					  const struct hearth_stored_event *events, size_t count,
+					  struct hearth_rows *ret_rows, struct hearth_error *err)
+{
+	struct hearth_arena *arena = r->tasks->arena(task);
+	const char **ids = hearth_arena_array_of(arena, const char *, count);
+	struct related_params params = { .parents = { ids, count }, .senders = texts_of(arena, filter->related_by_senders),
+					 .rel_types = texts_of(arena, filter->related_by_rel_types) };
+
+	for (size_t i = 0; i < count; i++)
+		ids[i] = events[i].event_id;
+	params.any_sender = !params.senders.count;
+	params.any_type = !params.rel_types.count;
+	return r->db->read(task, &SELECT_RELATED, &params, ret_rows, err);
+}
+
+/*
+ * Filters that ask for what others have related to: one query for all events in a row whose queries share a filter. An
+ * empty list asks for nothing.
+ */
+HEARTH_SUSPENDS static int keep_related(struct rooms *r, struct hearth_task *task, struct hearth_stored_event *events,
+					struct progress **owners, size_t *count, struct hearth_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t start = 0, end; start < *count; start = end) {
+		const struct hearth_event_filter *filter = owners[start]->query->filter;
+		bool asks = wants_related(filter);
+		struct hearth_rows rows;
+		int rc;
+
+		for (end = start; end < *count && owners[end]->query->filter == filter;)
+			end++;
+		rc = asks ? select_related(r, task, filter, events + start, end - start, &rows, err) : 0;
+		if (rc < 0)
+			return rc;
+		for (size_t i = start; i < end; i++) {
+			if (asks && !holds(&rows, events[i].event_id))
+				continue;
+			events[kept] = events[i];
+			owners[kept++] = owners[i];
+		}
+	}
+	*count = kept;
+	return 0;
+}
+
 /* Asks once for all queries of one kind that are not done. */
 HEARTH_SUSPENDS static int run_round(struct rooms *r, struct hearth_task *task, struct progress *all, size_t count,
 				     int by_depth, int backwards, struct hearth_error *err)
@@ -178,7 +267,8 @@ HEARTH_SUSPENDS static int run_round(struct rooms *r, struct hearth_task *task, 
 			owners[kept++] = asked[q];
 		}
 	}
-	return keep_visible(r, task, events, owners, kept, err);
+	rc = keep_related(r, task, events, owners, &kept, err);
+	return rc < 0 ? rc : keep_visible(r, task, events, owners, kept, err);
 }
 
 static bool nothing_there(const struct hearth_timeline_query *query, const struct rooms_facts *facts)
