@@ -46,7 +46,7 @@ static void count_chain(struct resolution *r, const struct hearth_state_set *ent
 	}
 }
 
-static int walk_difference(struct resolution *r)
+HEARTH_SUSPENDS static int walk_difference(struct resolution *r)
 {
 	struct list unconflicted = { .count = 0 };
 	int error;
@@ -67,7 +67,7 @@ static int walk_difference(struct resolution *r)
 	return 0;
 }
 
-static int ask_difference(struct resolution *r)
+HEARTH_SUSPENDS static int ask_difference(struct resolution *r)
 {
 	const char *const *ids;
 	size_t count;
@@ -108,7 +108,7 @@ static struct reversed reverse_edges(struct resolution *r)
 }
 
 /* Flags what a conflicted event reaches and what reaches a conflicted event: the paths between any two of them. */
-static int find_subgraph(struct resolution *r)
+HEARTH_SUSPENDS static int find_subgraph(struct resolution *r)
 {
 	struct list stack = { .count = 0 };
 	struct reversed reversed;
@@ -138,7 +138,7 @@ static int find_subgraph(struct resolution *r)
 	return 0;
 }
 
-static int load_full_set(struct resolution *r)
+HEARTH_SUSPENDS static int load_full_set(struct resolution *r)
 {
 	struct list all = { .count = 0 };
 	int error;
@@ -155,7 +155,7 @@ static int load_full_set(struct resolution *r)
 	return 0;
 }
 
-int hearth_state_find_full_set(struct resolution *r)
+HEARTH_SUSPENDS int hearth_state_find_full_set(struct resolution *r)
 {
 	int error = r->source->auth_difference ? ask_difference(r) : walk_difference(r);
 

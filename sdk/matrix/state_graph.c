@@ -85,7 +85,7 @@ static void set_event(struct resolution *r, uint32_t node, const struct hearth_e
 	r->nodes[node].auth_count = count;
 }
 
-int hearth_state_load(struct resolution *r, const struct list *nodes)
+HEARTH_SUSPENDS int hearth_state_load(struct resolution *r, const struct list *nodes)
 {
 	const struct hearth_event **events;
 	const char **ids;
@@ -119,7 +119,7 @@ static void push_cited(struct resolution *r, struct list *list, uint32_t node)
 		hearth_state_push(r, list, r->nodes[node].auth[i]);
 }
 
-int hearth_state_load_cited(struct resolution *r, const struct list *nodes)
+HEARTH_SUSPENDS int hearth_state_load_cited(struct resolution *r, const struct list *nodes)
 {
 	struct list cited = { .count = 0 };
 
@@ -136,7 +136,7 @@ static void push_unless(struct resolution *r, struct list *list, uint32_t node, 
 	hearth_state_push(r, list, node);
 }
 
-int hearth_state_load_chains(struct resolution *r, const struct list *nodes)
+HEARTH_SUSPENDS int hearth_state_load_chains(struct resolution *r, const struct list *nodes)
 {
 	struct list generation = { .count = 0 };
 

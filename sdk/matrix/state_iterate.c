@@ -18,7 +18,7 @@ static void need(void *context, const char *type, const char *state_key)
 		hearth_state_push(needs->r, needs->nodes, node);
 }
 
-int hearth_state_load_for_auth(struct resolution *r, const struct list *nodes)
+HEARTH_SUSPENDS int hearth_state_load_for_auth(struct resolution *r, const struct list *nodes)
 {
 	struct list wanted = { .count = 0 };
 	struct needs needs = { .r = r, .nodes = &wanted };

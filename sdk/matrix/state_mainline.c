@@ -49,7 +49,7 @@ static void extend(struct resolution *r, struct search *search)
 			hearth_state_push(r, &search->pending, pending.items[i]);
 }
 
-static int step(struct resolution *r, struct search *search)
+HEARTH_SUSPENDS static int step(struct resolution *r, struct search *search)
 {
 	struct list now = search->pending, wanted = { .count = 0 };
 	int error;
@@ -72,7 +72,7 @@ static int step(struct resolution *r, struct search *search)
 	return 0;
 }
 
-static int find_mainline(struct resolution *r, const struct list *nodes)
+HEARTH_SUSPENDS static int find_mainline(struct resolution *r, const struct list *nodes)
 {
 	struct search search = { .head = hearth_state_resolved(r, "m.room.power_levels", "") };
 	int error;
@@ -148,7 +148,7 @@ static void sort(struct resolution *r, const struct list *nodes, struct list *re
 		hearth_state_push(r, ret_order, items[i].node);
 }
 
-int hearth_state_sort_mainline(struct resolution *r, struct list *ret_order)
+HEARTH_SUSPENDS int hearth_state_sort_mainline(struct resolution *r, struct list *ret_order)
 {
 	struct list rest = { .count = 0 };
 	int error;

@@ -184,7 +184,7 @@ static void sort(struct resolution *r, struct sorting *sorting, struct list *ret
 	}
 }
 
-int hearth_state_sort_power(struct resolution *r, struct list *ret_order)
+HEARTH_SUSPENDS int hearth_state_sort_power(struct resolution *r, struct list *ret_order)
 {
 	struct list list = { .count = 0 };
 	struct sorting sorting = { .count = 0 };

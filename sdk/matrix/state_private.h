@@ -80,11 +80,11 @@ uint32_t hearth_state_key(struct resolution *r, const char *type, const char *st
 /* The node that the state has come to for this key, STATE_NONE. */
 uint32_t hearth_state_resolved(const struct resolution *r, const char *type, const char *state_key);
 /* Brings the events of these nodes in one fetch, without those that are there. */
-int hearth_state_load(struct resolution *r, const struct list *nodes);
+HEARTH_SUSPENDS int hearth_state_load(struct resolution *r, const struct list *nodes);
 /* Brings the events that the given ones cite, in one fetch. */
-int hearth_state_load_cited(struct resolution *r, const struct list *nodes);
+HEARTH_SUSPENDS int hearth_state_load_cited(struct resolution *r, const struct list *nodes);
 /* Brings the auth chains, one fetch a generation. */
-int hearth_state_load_chains(struct resolution *r, const struct list *nodes);
+HEARTH_SUSPENDS int hearth_state_load_chains(struct resolution *r, const struct list *nodes);
 /* Sets flag on the given nodes and on all that their auth edges lead to. */
 void hearth_state_flag_chains(struct resolution *r, const struct list *nodes, uint32_t flag);
 /* The event of this type and empty state key that a node cites, STATE_NONE; what it cites must be loaded. */
@@ -97,24 +97,24 @@ void hearth_state_result(struct resolution *r, struct hearth_state_set *ret_stat
 
 /* --- state_difference.c --- */
 /* Sets NODE_FULL on the full conflicted set, and loads it. */
-int hearth_state_find_full_set(struct resolution *r);
+HEARTH_SUSPENDS int hearth_state_find_full_set(struct resolution *r);
 
 /* --- state_power.c, state_mainline.c --- */
 /* Reverse topological power ordering of the power events and what they rest on. */
-int hearth_state_sort_power(struct resolution *r, struct list *ret_order);
+HEARTH_SUSPENDS int hearth_state_sort_power(struct resolution *r, struct list *ret_order);
 /* Mainline ordering of the rest, by the power levels in the resolved state. */
-int hearth_state_sort_mainline(struct resolution *r, struct list *ret_order);
+HEARTH_SUSPENDS int hearth_state_sort_mainline(struct resolution *r, struct list *ret_order);
 
 /* --- state_iterate.c --- */
 /* Whether the resolved state, and what the event cites where that has none, allows it. 1: allowed. */
 int hearth_state_allows(const struct resolution *r, uint32_t node, int with_citations);
 /* Loads what authorising these events in the resolved state will look at. */
-int hearth_state_load_for_auth(struct resolution *r, const struct list *nodes);
+HEARTH_SUSPENDS int hearth_state_load_for_auth(struct resolution *r, const struct list *nodes);
 /* Authorises one after the other and puts those that pass into the resolved state. */
 void hearth_state_iterate(struct resolution *r, const struct list *order);
 
 /* --- state_v1.c, state_v2.c --- */
-int hearth_state_resolve_v1(struct resolution *r);
-int hearth_state_resolve_v2(struct resolution *r);
+HEARTH_SUSPENDS int hearth_state_resolve_v1(struct resolution *r);
+HEARTH_SUSPENDS int hearth_state_resolve_v2(struct resolution *r);
 
 #endif

@@ -124,7 +124,7 @@ static size_t resolve_pass(struct resolution *r, const struct candidates *candid
 	return end;
 }
 
-int hearth_state_resolve_v1(struct resolution *r)
+HEARTH_SUSPENDS int hearth_state_resolve_v1(struct resolution *r)
 {
 	struct candidates candidates;
 	struct list known = { .count = 0 };

@@ -2,7 +2,8 @@
 /* State resolution versions 2 and 2.1. */
 #include "state_private.h"
 
-static int resolve_in_order(struct resolution *r, int (*sort)(struct resolution *r, struct list *ret_order))
+HEARTH_SUSPENDS static int resolve_in_order(struct resolution *r,
+					    HEARTH_SUSPENDS int (*sort)(struct resolution *r, struct list *ret_order))
 {
 	struct list order = { .count = 0 };
 	int error;
@@ -17,7 +18,7 @@ static int resolve_in_order(struct resolution *r, int (*sort)(struct resolution 
 	return 0;
 }
 
-int hearth_state_resolve_v2(struct resolution *r)
+HEARTH_SUSPENDS int hearth_state_resolve_v2(struct resolution *r)
 {
 	int error;
 

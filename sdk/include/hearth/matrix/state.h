@@ -29,6 +29,7 @@ struct hearth_event_source {
 	 * Fills ret_events[i] with the event of ids[i], NULL where it is unknown. Events: as long as the arena of the
 	 * resolution. Returns 0 or a negative errno, which ends the resolution.
 	 */
+	HEARTH_SUSPENDS
 	int (*fetch)(void *context, const char *const *ids, size_t count, const struct hearth_event **ret_events,
 		     struct hearth_error *err);
 	/*
@@ -36,6 +37,7 @@ struct hearth_event_source {
 	 * the sets: ids that are in the auth chain of some set but not of all, where a set's chain holds its own events.
 	 * The conflicted subgraph of 2.1 is found by the resolver, from the chains of the conflicted events.
 	 */
+	HEARTH_SUSPENDS
 	int (*auth_difference)(void *context, const struct hearth_state_set *sets, size_t set_count,
 			       const char *const **ret_ids, size_t *ret_count, struct hearth_error *err);
 	void *context;
@@ -46,7 +48,7 @@ struct hearth_event_source {
  * that sets of many thousands are for offload. Suspends only in fetch.
  * ret_state: arena. Errors: those of fetch.
  */
-HEARTH_EXPORT HEARTH_MUST_CHECK
+HEARTH_EXPORT HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int hearth_state_resolve(struct hearth_arena *arena, const struct hearth_room_version *version,
 			 const struct hearth_state_set *sets, size_t set_count,
 			 const struct hearth_event_source *source, struct hearth_state_set *ret_state,
