@@ -90,6 +90,7 @@
 
 HEARTH_BEGIN_DECLS
 
+/* What hearth_assert calls: says where, and aborts. */
 HEARTH_EXPORT __attribute__((noreturn))
 void hearth_assert_failed(const char *condition, const char *file, int line);
 

@@ -66,9 +66,11 @@ HEARTH_EXPORT int hearth_json_true(const struct hearth_json *value);     /* 1 on
 
 /* --- arrays and objects --- */
 HEARTH_EXPORT size_t hearth_json_size(const struct hearth_json *value); /* elements or members; else 0 */
+/* An element of an array, or a member's value or key, by index; NULL beyond the last. */
 HEARTH_EXPORT const struct hearth_json *hearth_json_at(const struct hearth_json *value, size_t index);
 HEARTH_EXPORT const char *hearth_json_key_at(const struct hearth_json *object, size_t index);
 HEARTH_EXPORT size_t hearth_json_key_length_at(const struct hearth_json *object, size_t index); /* tells of NULs inside */
+/* A member by its key; NULL where there is none. */
 HEARTH_EXPORT const struct hearth_json *hearth_json_get(const struct hearth_json *object, const char *key);
 
 /* A member of one type, NULL or the default where it is missing or of another type. */
@@ -82,6 +84,7 @@ HEARTH_EXPORT int hearth_json_get_bool(const struct hearth_json *object, const c
 HEARTH_EXPORT int hearth_json_equal(const struct hearth_json *a, const struct hearth_json *b);
 
 /* --- building --- */
+/* An empty object or array, to be filled; arena. */
 HEARTH_EXPORT struct hearth_json *hearth_json_object_new(struct hearth_arena *arena);
 HEARTH_EXPORT struct hearth_json *hearth_json_array_new(struct hearth_arena *arena);
 /* A shallow copy that can be changed, its members in the order of their keys. object NULL or no object: an empty one. */

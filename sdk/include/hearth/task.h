@@ -43,6 +43,7 @@ struct hearth_tasks {
 	/* Never goes back; for intervals. */
 	int64_t (*monotonic_ms)(void);
 
+	/* Waits that long: 0; -ETIMEDOUT at the task's deadline, -ECANCELED. */
 	HEARTH_SUSPENDS int (*sleep)(struct hearth_task *task, int64_t ms, struct hearth_error *err);
 
 	/* Lets other tasks run, then goes on. Call it in long computations that cannot be offloaded. */
@@ -61,7 +62,8 @@ struct hearth_tasks {
 				       struct hearth_error *err);
 
 	/* --- signals --- */
-	struct hearth_signal *(*signal_new)(void); /* owned: signal_free, once nobody waits */
+	/* A signal that tasks wait for; owned: signal_free, once nobody waits. */
+	struct hearth_signal *(*signal_new)(void);
 	void (*signal_free)(struct hearth_signal *signal);
 	/* Waits until the next wake. timeout_ms 0: until the task's deadline. 0, or -ETIMEDOUT, -ECANCELED. */
 	HEARTH_SUSPENDS int (*wait)(struct hearth_task *task, struct hearth_signal *signal, int64_t timeout_ms,

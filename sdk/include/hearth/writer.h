@@ -27,11 +27,14 @@ struct hearth_writer;
 /* A writer whose text lives as long as the arena. Bytes that are not UTF-8 are written as U+FFFD. */
 HEARTH_EXPORT struct hearth_writer *hearth_writer_new(struct hearth_arena *arena);
 
-HEARTH_EXPORT void hearth_write_object(struct hearth_writer *w, const char *key); /* opens; close with _end */
-HEARTH_EXPORT void hearth_write_array(struct hearth_writer *w, const char *key);  /* opens; close with _end */
+/* Opens an object or an array, until the hearth_write_end that belongs to it. */
+HEARTH_EXPORT void hearth_write_object(struct hearth_writer *w, const char *key);
+HEARTH_EXPORT void hearth_write_array(struct hearth_writer *w, const char *key);
+/* Closes what was opened last. */
 HEARTH_EXPORT void hearth_write_end(struct hearth_writer *w);
 
-HEARTH_EXPORT void hearth_write_string(struct hearth_writer *w, const char *key, const char *text); /* NULL: nothing */
+/* One value: a text (NULL: nothing is written), a text with NULs inside, an integer, true or false, null, a parsed value. */
+HEARTH_EXPORT void hearth_write_string(struct hearth_writer *w, const char *key, const char *text);
 HEARTH_EXPORT void hearth_write_string_n(struct hearth_writer *w, const char *key, const char *text, size_t length);
 HEARTH_EXPORT void hearth_write_int(struct hearth_writer *w, const char *key, int64_t number);
 HEARTH_EXPORT void hearth_write_bool(struct hearth_writer *w, const char *key, int truth);
