@@ -26,6 +26,7 @@ int loop_init(struct hearth_error *err)
 	if (!base)
 		return hearth_fail(err, -EIO, "the event loop cannot start: no usable polling method");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log file at its limit is no reason to die */
 	return 0;
 }
 

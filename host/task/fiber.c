@@ -50,7 +50,11 @@
 #define KEPT_BYTES    ((size_t)32 * 1024) /* of a pooled stack; what lies deeper is given back */
 #define POOL_MAX      64
 #define RESERVED_MAPS 5000 /* mappings left to libraries, arenas and files */
+#ifdef WITH_TSAN
+#define TASKS_MAX     500 /* TSan keeps megabytes for each */
+#else
 #define TASKS_MAX     8192
+#endif
 #define SWITCH_BYTES  2048 /* below a parked fiber's noted depth: the frames of the switch itself */
 
 /* One side of a switch: a fiber, or the loop's own stack. */

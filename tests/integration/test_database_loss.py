@@ -44,6 +44,15 @@ def until_answered(person, room, text, seconds=15):
         time.sleep(0.05)
 
 
+@contextlib.contextmanager
+def database_away(s):
+    testenv(s, "kill")
+    try:
+        yield
+    finally:
+        testenv(s, "restart")
+
+
 def status_of(pid, name):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return int(re.search(name + r":\s+(\d+)", file.read()).group(1))
@@ -59,7 +68,19 @@ def test_away_for_a_while(s):
     waiting = threading.Thread(target=lambda: answers.append(alice.call("GET", "/sync", query={"since": alice.since, "timeout": 60000})))
     waiting.start()
     time.sleep(0.2)
-    testenv(s, "kill")
+    with database_away(s):
+        fail_quickly(s, alice, room)
+    again = until_answered(alice, room, "after")
+    waiting.join(20)
+    assert not waiting.is_alive(), "who waited on /sync was not told of what came afterwards"
+    equal(answers[0][0], 200)
+    equal([e["event_id"] for e in answers[0][1]["rooms"]["join"][room]["timeline"]["events"]], [again])
+    equal(alice.texts(room), [(first, "before"), (again, "after")])
+    log = s.log_text()
+    assert log.count("trying again") < 10, "the log is flooded:\n" + log
+
+
+def fail_quickly(s, alice, room):
     memory = descriptors = None
     began = time.monotonic()
     asked = []
@@ -76,31 +97,18 @@ def test_away_for_a_while(s):
     late = [took for at, took in asked if at > 5]
     assert max(took for _, took in asked) < 6, "a request hung"
     assert late and max(late) < 0.5, f"after five seconds requests still take up to {max(late):.1f} s"
-    assert status_of(s.process.pid, "VmRSS") - memory < 4096, "memory piles up"
+    assert hearth.SANITIZED or status_of(s.process.pid, "VmRSS") - memory < 4096, "memory piles up"
     assert len(os.listdir(f"/proc/{s.process.pid}/fd")) <= descriptors + 4, "descriptors pile up"
     wire = Wire(s.port)
     wire.ask("GET", f"/_matrix/client/v3/rooms/{quote(room)}/state", token=alice.token)
-    with contextlib.suppress(AttributeError):
-        wire.socket.settimeout(5)
     head = wire.socket.recv(4096).decode()
     assert head.startswith("HTTP/1.1 503") and "Retry-After: 1" in head, head
-    testenv(s, "restart")
-    again = until_answered(alice, room, "after")
-    waiting.join(20)
-    assert not waiting.is_alive(), "who waited on /sync was not told of what came afterwards"
-    equal(answers[0][0], 200)
-    equal([e["event_id"] for e in answers[0][1]["rooms"]["join"][room]["timeline"]["events"]], [again])
-    equal(alice.texts(room), [(first, "before"), (again, "after")])
-    log = s.log_text()
-    assert log.count("trying again") < 10, "the log is flooded:\n" + log
 
 
 def test_away_at_the_start(s):
     """hearthd does not wait for a database: it says what is wrong and ends, for its supervisor to start it again."""
     s.stop()
-    testenv(s, "kill")
-    with contextlib.ExitStack() as stack:
-        stack.callback(testenv, s, "restart")
+    with database_away(s):
         ended = subprocess.run([os.path.join(hearth.BUILD, "bin/hearthd"), "-c", s.config], capture_output=True, text=True,
                                timeout=30, check=False)
     equal(ended.returncode, 1)
