@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry as Prometheus reads it, with a few facts about the process itself. */
+#include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,6 +135,30 @@ static double seconds(const struct timeval *time)
 	return (double)time->tv_sec + (double)time->tv_usec / 1e6;
 }
 
+static size_t open_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	if (!directory)
+		return 0;
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count > 3 ? count - 3 : 0; /* without ".", ".." and the directory's own */
+}
+
+static void put_descriptors(struct text *text)
+{
+	struct rlimit limit = { 0 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	put(text, "# HELP process_open_fds Files and sockets that are open.\n"
+		  "# TYPE process_open_fds gauge\nprocess_open_fds %zu\n", open_descriptors());
+	put(text, "# HELP process_max_fds How many may be.\n"
+		  "# TYPE process_max_fds gauge\nprocess_max_fds %llu\n", (unsigned long long)limit.rlim_cur);
+}
+
 static void put_process(struct text *text)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
@@ -151,6 +176,7 @@ static void put_process(struct text *text)
 	put(text, "# HELP process_resident_memory_bytes Memory in use by this process.\n"
 		  "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %lu\n",
 	    resident * (unsigned long)sysconf(_SC_PAGESIZE));
+	put_descriptors(text);
 }
 
 const char *metrics_text(struct hearth_arena *arena, size_t *ret_length)

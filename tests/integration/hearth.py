@@ -166,9 +166,11 @@ def server(plugins=None, **settings):
             print(running.log_text())
         raise
     finally:
-        if running:
-            running.stop()
-            if running.recorded:
-                record_driven(running.log)
-        subprocess.run([testenv, "stop", folder], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            if running:
+                running.stop()
+                if running.recorded:
+                    record_driven(running.log)
+        finally:
+            subprocess.run([testenv, "stop", folder], check=False)
+            shutil.rmtree(folder, ignore_errors=True)
