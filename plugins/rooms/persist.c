@@ -15,20 +15,6 @@ struct rooms_lane {
 	bool busy;
 };
 
-struct ids_params {
-	struct hearth_texts ids;
-};
-struct id_row {
-	const char *event_id;
-};
-static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
-static const struct hearth_field ID_ROW[] = { HEARTH_COLUMN(struct id_row, event_id), HEARTH_FIELDS_END };
-static const struct hearth_statement SELECT_STORED = {
-	.name = "rooms.select_stored",
-	.sql = "SELECT event_id FROM events WHERE event_id = ANY($1)",
-	.params = IDS, .row = ID_ROW, .row_size = sizeof(struct id_row),
-};
-
 void rooms_lanes_new(struct rooms *r)
 {
 	for (size_t i = 0; i < ROOMS_LANES; i++) {
@@ -91,7 +77,8 @@ void rooms_group_ended(void *argument, int committed)
 {
 	struct rooms_group_work *work = argument;
 
-	if (!committed) {
+	work->unknown = committed < 0;
+	if (committed <= 0) {
 		drop_rooms(work);
 		return;
 	}
@@ -102,19 +89,6 @@ void rooms_group_ended(void *argument, int committed)
 	for (size_t i = 0; i < work->made_count; i++)
 		if (work->made[i].known)
 			rooms_lru_drop(work->r->event_cache, &work->made[i].number, sizeof(work->made[i].number));
-}
-
-/* After a lost connection: 1 where the group's events are there after all. */
-HEARTH_SUSPENDS static int stored_after_all(struct rooms_group_work *work, struct hearth_error *err)
-{
-	const char **ids = hearth_arena_array_of(work->arena, const char *, work->made_count);
-	struct hearth_rows rows;
-	int rc;
-
-	for (size_t i = 0; i < work->made_count; i++)
-		ids[i] = work->made[i].event->event_id;
-	rc = work->r->db->read(work->task, &SELECT_STORED, &(struct ids_params){ { ids, work->made_count } }, &rows, err);
-	return rc < 0 ? rc : rows.count == work->made_count;
 }
 
 static void forget_answers(struct rooms_group_work *work)
@@ -133,20 +107,35 @@ static void forget_answers(struct rooms_group_work *work)
 	}
 }
 
-/* One attempt. 0: every job has its answer, good or bad. */
+/* What is in memory of an event's citations may be older than what another writer has made of them. */
+static void drop_cited(struct rooms_group_work *work)
+{
+	for (size_t i = 0; i < work->made_count; i++)
+		for (size_t a = 0; a < work->made[i].auth_count; a++)
+			rooms_lru_drop(work->r->event_cache, &work->made[i].auth[a], sizeof(work->made[i].auth[a]));
+}
+
+/* The constraint that is violated is one of those that another writer's rows can violate. */
+static bool is_stale(const struct hearth_error *err)
+{
+	return strstr(err->message, ": events_") || strstr(err->message, ": rooms_room_id_key");
+}
+
+/* One attempt. 0: every job has its answer, good or bad. -EAGAIN: nothing is stored, and another one may do better. */
 HEARTH_SUSPENDS static int attempt(struct rooms_group_work *work, struct hearth_error *err)
 {
 	int rc = work->jobs[0]->pdus ? rooms_take_incoming(work, err) : rooms_create_events(work, err);
 
 	if (rc >= 0 && work->made_count)
 		rc = rooms_write_group(work, err);
-	if (rc == -EBUSY && work->made_count) {
-		struct hearth_error lookup = { 0 };
-
-		if (stored_after_all(work, &lookup) > 0) {
-			hearth_error_clear(err);
-			rc = 0;
-		}
+	if (rc == -EBUSY && work->unknown) {
+		rc = rooms_find_outcome(work, err);
+		if (rc == 0)
+			rc = -EAGAIN;
+	}
+	if (rc == -EEXIST && is_stale(err)) {
+		drop_cited(work);
+		rc = -EAGAIN;
 	}
 	if (rc < 0)
 		drop_rooms(work);

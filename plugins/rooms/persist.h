@@ -110,6 +110,7 @@ struct rooms_group_work {
 	size_t               touched_count;
 	const struct rooms_target *targets;
 	size_t               target_count;
+	bool                 unknown; /* the connection was lost in the commit */
 };
 
 /* --- view.c: a state as the rules look at it --- */
@@ -175,6 +176,13 @@ int rooms_resolve(struct rooms_group_work *work, const struct rooms_room *room, 
 /* write.c: writes work->made in one transaction and commits. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_write_group(struct rooms_group_work *work, struct hearth_error *err);
+
+/*
+ * outcome.c: after a connection that was lost in the commit. 1: the group is stored; 0: it is not, and will not be, since
+ * what comes late finds its rooms changed; -EBUSY: the database does not say.
+ */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_find_outcome(struct rooms_group_work *work, struct hearth_error *err);
 
 /*
  * persist.c: brings the room cache up to date as the transaction ends (argument: struct rooms_group_work). Before anybody

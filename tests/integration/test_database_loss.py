@@ -200,6 +200,8 @@ class Relay:
         self.trap = None      # bytes from the client after which the server's answers are swallowed
         self.silent = False
         self.swallowed = 0
+        self.hold = None      # bytes from the client after which what it sends is kept back, and its connection ends
+        self.held = []        # (server, what was kept back)
         self.pairs = {}
         self.selector = selectors.DefaultSelector()
         self.listening = socket.socket(socket.AF_UNIX)
@@ -244,8 +246,35 @@ class Relay:
         else:
             if not from_server and self.trap and self.trap in data:
                 self.trap, self.silent = None, True
+            if not from_server and self.hold and self.hold in data:
+                self.hold = None
+                self.keep_back(one, data)
+                return
             with contextlib.suppress(OSError):
                 other.sendall(data)
+
+    def keep_back(self, client, data):
+        """The client believes its connection lost; what it has sent is on its way still."""
+        server = self.pairs.pop(client)
+        client.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            while more := client.recv(65536):
+                data += more
+        for end in (client, server):
+            self.selector.unregister(end)
+        self.held.append((server, data))
+        client.close()
+
+    def deliver(self):
+        """What was kept back reaches PostgreSQL, which answers all of it before it hears that nobody listens."""
+        for server, data in self.held:
+            server.sendall(data)
+            server.settimeout(3)
+            with contextlib.suppress(OSError):
+                while b"Z" not in server.recv(65536):
+                    pass
+            server.close()
+        self.held = []
 
     def close(self, client):
         server = self.pairs.pop(client)
@@ -297,6 +326,34 @@ def test_lost_in_the_commit(s):
                 events.append((answers[0][1]["event_id"], text))
             equal([(event, text) for event, text in alice.texts(room) if text.startswith("doubt")], events)
             del p
+    finally:
+        relay.end()
+
+
+def test_commit_that_comes_late(s):
+    """A transaction that was believed lost reaches PostgreSQL after all, behind its own repetition: nothing is there twice."""
+    alice, bob = Person(s, "late"), Person(s, "later")
+    room = alice.create(preset="public_chat")
+    bob.join(room)
+    args = dict(part.split("=", 1) for part in s.postgres.split())
+    relay = Relay(os.path.join(args["host"], ".s.PGSQL.5432"))
+    try:
+        with process(s, {"database": {"name": "psycopg2", "args": {**args, "host": relay.folder}}}):
+            events = []
+            for i in range(4):
+                text = f"late{i}"
+                send(alice, room, f"early{i}")
+                relay.hold = f'"body":"{text}"'.encode()
+                status, body = send(alice, room, text)
+                equal(status, 200)
+                assert relay.held, "nothing was kept back"
+                relay.deliver()
+                equal(psql(s, f"SELECT count(*) FROM events WHERE txn_id = '{text}'"), "1")
+                equal(until_answered(alice, room, text), body["event_id"])
+                equal(send(bob, room, f"after{i}")[0], 200)
+                events.append((body["event_id"], text))
+            equal([(event, text) for event, text in alice.texts(room) if text.startswith("late")], events)
+            equal(psql(s, f"SELECT cardinality(extremities) FROM rooms WHERE room_id = '{room}'"), "1")
     finally:
         relay.end()
 
