@@ -50,8 +50,9 @@ static void closep(struct open_tx *open)
 }
 
 /* The lost transaction, if it is still under way, holds its rooms' rows: what is read behind their locks is its outcome. */
-HEARTH_SUSPENDS static int look(struct rooms_group_work *work, const struct lock_params *rooms, const struct stored_params *placed,
-		const struct lock_params *numbers, struct hearth_error *err)
+HEARTH_SUSPENDS static int look(struct rooms_group_work *work, const struct lock_params *rooms,
+				const struct stored_params *placed, const struct lock_params *numbers,
+				struct hearth_error *err)
 {
 	HEARTH_CLEANUP(closep) struct open_tx open = { work->r->db, NULL };
 	struct hearth_rows by_id, by_number;
