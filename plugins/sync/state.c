@@ -17,26 +17,32 @@ static bool lazy(const struct sync_build *build)
 	return build->filter->room_state.lazy_load_members;
 }
 
-/* Whose membership a lazy reader needs: the senders it is shown, and its own. */
+static void want_member(struct hearth_map *seen, struct hearth_texts *members, const char *user_id)
+{
+	struct hearth_map_entry *entry = hearth_map_at(seen, user_id, "");
+
+	if (!entry->value)
+		((const char **)members->items)[members->count++] = user_id;
+	entry->value = members;
+}
+
+/* Whose membership a lazy reader needs: its own, the senders that it is shown, and those whom the room is called after. */
 static const struct hearth_texts *members_wanted(struct sync_build *build, const struct sync_room *room)
 {
 	struct hearth_texts *members = hearth_arena_new_of(build->arena, struct hearth_texts);
-	const char **items = hearth_arena_array_of(build->arena, const char *, room->timeline_count + 1);
+	size_t most = room->timeline_count + 1;
 	struct hearth_map seen;
 
-	hearth_map_init(&seen, build->arena, room->timeline_count + 1);
-	if (room->full) {
-		items[members->count++] = build->user_id;
-		hearth_map_at(&seen, build->user_id, "")->value = (void *)room;
-	}
-	for (size_t i = 0; i < room->timeline_count; i++) {
-		struct hearth_map_entry *entry = hearth_map_at(&seen, room->timeline[i].sender, "");
-
-		if (!entry->value)
-			items[members->count++] = room->timeline[i].sender;
-		entry->value = (void *)room;
-	}
-	members->items = items;
+	if (room->summary)
+		most += room->summary->heroes.count;
+	members->items = hearth_arena_array_of(build->arena, const char *, most);
+	hearth_map_init(&seen, build->arena, most);
+	if (room->full)
+		want_member(&seen, members, build->user_id);
+	for (size_t i = 0; i < room->timeline_count; i++)
+		want_member(&seen, members, room->timeline[i].sender);
+	for (size_t i = 0; room->summary && i < room->summary->heroes.count; i++)
+		want_member(&seen, members, room->summary->heroes.items[i]);
 	return members;
 }
 
@@ -70,6 +76,39 @@ static struct sync_state_entry *entry_of(struct sync_build *build, struct sync_r
 	if (!entry->value)
 		entry->value = hearth_arena_new_of(build->arena, struct sync_state_entry);
 	return entry->value;
+}
+
+static bool membership_moved(const struct sync_room *room)
+{
+	for (size_t i = 0; i < room->delta_count; i++)
+		if (is_member(room->deltas[i].type))
+			return true;
+	return room->full;
+}
+
+HEARTH_SUSPENDS static int load_summaries(struct sync_build *build, struct hearth_error *err)
+{
+	const struct hearth_rooms *rooms = build->sync->rooms;
+	const char **ids = hearth_arena_array_of(build->arena, const char *, build->room_count);
+	struct sync_room **asked = hearth_arena_array_of(build->arena, struct sync_room *, build->room_count);
+	struct hearth_room_summary *summaries;
+	size_t count = 0;
+	int r;
+
+	for (size_t i = 0; i < build->room_count; i++)
+		if (build->rooms[i].joined && build->rooms[i].active && membership_moved(&build->rooms[i])) {
+			ids[count] = build->rooms[i].room_id;
+			asked[count++] = &build->rooms[i];
+		}
+	if (!count)
+		return 0;
+	summaries = hearth_arena_array_of(build->arena, struct hearth_room_summary, count);
+	r = rooms->summaries(rooms, build->task, ids, count, build->user_id, summaries, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		asked[i]->summary = &summaries[i];
+	return 0;
 }
 
 HEARTH_SUSPENDS static int load_bases(struct sync_build *build, struct hearth_error *err)
@@ -193,43 +232,13 @@ static void fill_block(struct sync_build *build, struct sync_room *room)
 	}
 }
 
-static bool membership_moved(const struct sync_room *room)
-{
-	for (size_t i = 0; i < room->delta_count; i++)
-		if (is_member(room->deltas[i].type))
-			return true;
-	return room->full;
-}
-
-HEARTH_SUSPENDS static int load_summaries(struct sync_build *build, struct hearth_error *err)
-{
-	const struct hearth_rooms *rooms = build->sync->rooms;
-	const char **ids = hearth_arena_array_of(build->arena, const char *, build->room_count);
-	struct sync_room **asked = hearth_arena_array_of(build->arena, struct sync_room *, build->room_count);
-	struct hearth_room_summary *summaries;
-	size_t count = 0;
-	int r;
-
-	for (size_t i = 0; i < build->room_count; i++)
-		if (build->rooms[i].joined && build->rooms[i].active && membership_moved(&build->rooms[i])) {
-			ids[count] = build->rooms[i].room_id;
-			asked[count++] = &build->rooms[i];
-		}
-	if (!count)
-		return 0;
-	summaries = hearth_arena_array_of(build->arena, struct hearth_room_summary, count);
-	r = rooms->summaries(rooms, build->task, ids, count, build->user_id, summaries, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++)
-		asked[i]->summary = &summaries[i];
-	return 0;
-}
-
 int sync_load_states(struct sync_build *build, struct hearth_error *err)
 {
 	int r;
 
+	r = load_summaries(build, err);
+	if (r < 0)
+		return r;
 	r = load_bases(build, err);
 	if (r < 0)
 		return r;
@@ -242,7 +251,7 @@ int sync_load_states(struct sync_build *build, struct hearth_error *err)
 	for (size_t i = 0; i < build->room_count; i++)
 		if (build->rooms[i].active)
 			fill_block(build, &build->rooms[i]);
-	return load_summaries(build, err);
+	return 0;
 }
 
 /* What someone outside a room may know of it (spec client-server, "Stripped state"). */

@@ -292,12 +292,23 @@ def test_state_after(s):
 
 def test_lazy_members(s):
     alice, bob, room = pair(s, "lazy")
-    Person(s, "lazy_c").join(room)
+    name = f"/rooms/{quote(room)}/state/m.room.name"
+    good(alice.call("PUT", name, {"name": "Named"}))
+    carol = Person(s, "lazy_c")
+    carol.join(room)
     for i in range(12):
         alice.say(room, str(i), f"t{i}")
     chosen = '{"room":{"state":{"lazy_load_members":true}}}'
     joined = bob.sync(filter=chosen)["rooms"]["join"][room]
-    equal({e["state_key"] for e in joined["state"]["events"] if e["type"] == "m.room.member"}, {alice.id, bob.id})
+    members = {e["state_key"] for e in joined["state"]["events"] if e["type"] == "m.room.member"}
+    equal((members, "m.heroes" in joined["summary"]), ({alice.id, bob.id}, False))
+    good(alice.call("PUT", name, {}))
+    alice.say(room, "nameless", "n")
+    bob.since = None
+    joined = bob.sync(filter='{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}}')["rooms"]["join"][room]
+    equal(sorted(joined["summary"]["m.heroes"]), [alice.id, carol.id])
+    members = {e["state_key"] for e in joined["state"]["events"] if e["type"] == "m.room.member"}
+    equal(members, {alice.id, bob.id, carol.id})
 
 
 def test_aliases(s):
