@@ -87,3 +87,24 @@ step("relations can be read page by page", async ({ alice, room, thread }) => {
 	equal(rest.events.map((event) => event.getId()), [thread.first]);
 	equal(rest.nextBatch ?? null, null);
 });
+
+step("a thread forgets a reply that is redacted", async ({ alice, bob, room }) => {
+	const root = await bob.say(room, "Who comes along?");
+	const first = await alice.say(room, "I do", inThread(root, root));
+	const second = await alice.say(room, "Or not", inThread(root, first));
+	const thread = await until("bob has the thread", () => bob.client.getRoom(room).getThread(root));
+	await until("it has two replies", () => thread.length === 2);
+	await alice.client.redactEvent(room, second);
+	await until("it has one", () => thread.length === 1 && thread.replyToEvent?.getId() === first);
+	const bundled = (await bob.client.fetchRoomEvent(room, root)).unsigned["m.relations"]["m.thread"];
+	equal([bundled.count, bundled.latest_event.event_id], [1, first]);
+});
+
+step("an edited reply is shown edited", async ({ alice, bob, room }) => {
+	const root = await bob.say(room, "Which colour?");
+	const reply = await alice.say(room, "Blue", inThread(root, root));
+	const thread = await until("bob has the thread", () => bob.client.getRoom(room).getThread(root));
+	await alice.say(room, "* Green", { "m.new_content": { msgtype: "m.text", body: "Green" },
+		"m.relates_to": { rel_type: "m.replace", event_id: reply } });
+	await until("the reply is edited", () => thread.findEventById(reply)?.getContent().body === "Green");
+});

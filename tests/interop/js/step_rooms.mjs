@@ -137,6 +137,20 @@ step("history is read back page by page to the beginning", async ({ alice, bob }
 	await reader.client.logout(true);
 });
 
+step("a room without a name is called after its members", async ({ alice, bob }) => {
+	const { room_id } = await alice.client.createRoom({ preset: "trusted_private_chat", is_direct: true, invite: [bob.userId] });
+	await until("bob is invited", () => bob.client.getRoom(room_id));
+	await bob.client.joinRoom(room_id);
+	await bob.joined(room_id);
+	const reader = await Device.login(bob.userId);
+	await reader.start({ initialSyncLimit: 1 });
+	equal(reader.client.getRoom(room_id).name, "alice");
+	equal(reader.client.getRoom(room_id).guessDMUserId(), alice.userId);
+	await alice.client.leave(room_id);
+	await until("the room is empty", () => reader.client.getRoom(room_id).name === "Empty room (was alice)");
+	await reader.client.logout(true);
+});
+
 step("members load when they are needed", async ({ alice, bob, room }) => {
 	const crowd = [];
 	for (const name of ["dora", "emil", "fred", "gina"]) {

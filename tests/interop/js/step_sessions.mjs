@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Access tokens that run out: refreshed by the SDK, or a soft log-out after which the same device goes on.
-import { Device, PASSWORD, client } from "./device.mjs";
+import { Device, PASSWORD, authenticate, client } from "./device.mjs";
 import { STORE } from "./step_sessions_begin.mjs";
 import { equal, ok, refused, step, until } from "./steps.mjs";
 
@@ -58,4 +58,26 @@ step("a login token signs in another device", async ({ bob }) => {
 	equal(login.user_id, bob.userId);
 	await refused(client().loginRequest({ type: "m.login.token", token: answer.login_token }), "M_FORBIDDEN", 403);
 	await client({ accessToken: login.access_token, userId: bob.userId, deviceId: login.device_id }).logout();
+});
+
+step("a new password signs out the other devices", async (world) => {
+	const henry = await Device.register("henry");
+	const other = await Device.login(henry.userId);
+	const changed = "a horse, a battery";
+	const { stages } = await authenticate(henry.client, (auth) => henry.client.setPassword(auth ?? undefined, changed, true),
+		{ userId: henry.userId });
+	equal(stages, ["m.login.password"]);
+	ok(!(await refused(other.client.whoami(), "M_UNKNOWN_TOKEN", 401)).data.soft_logout);
+	equal((await henry.client.whoami()).device_id, henry.id);
+	await refused(Device.login(henry.userId), "M_FORBIDDEN", 403);
+	equal((await client().loginWithPassword(henry.userId, changed)).user_id, henry.userId);
+	world.henry = { henry, changed };
+});
+
+step("a deactivated account is closed for good", async ({ henry: { henry, changed } }) => {
+	await authenticate(henry.client, (auth) => henry.client.deactivateAccount(auth ?? undefined, true),
+		{ userId: henry.userId, password: changed });
+	await refused(henry.client.whoami(), "M_UNKNOWN_TOKEN", 401);
+	await refused(client().loginWithPassword(henry.userId, changed), null, 403);
+	equal(await client().isUsernameAvailable("henry"), false);
 });
