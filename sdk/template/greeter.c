@@ -45,7 +45,6 @@ static const struct hearth_endpoint ENDPOINTS[] = {
 	  .args_size = sizeof(struct greet_args), .handler = greet, .about = "Greets somebody." },
 	HEARTH_ENDPOINTS_END
 };
-static const struct hearth_endpoint *const TABLES[] = { ENDPOINTS, NULL };
 
 /* Configuration and services come here; there is no I/O yet. */
 static int load(const struct hearth_host *host, void **ret_self, struct hearth_error *err)
@@ -61,4 +60,4 @@ static int load(const struct hearth_host *host, void **ret_self, struct hearth_e
 
 HEARTH_PLUGIN(greeter,
 	.version = "1.0.0", .license = "Apache-2.0", .summary = "Greets somebody.",
-	.endpoints = TABLES, .load = load, .stop = free);
+	.endpoints = HEARTH_ENDPOINT_TABLES(ENDPOINTS), .load = load, .stop = free);

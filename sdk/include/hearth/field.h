@@ -18,6 +18,8 @@
 #ifndef HEARTH_FIELD_H
 #define HEARTH_FIELD_H
 
+#include <stdbool.h>
+
 #include <hearth/json.h>
 
 HEARTH_BEGIN_DECLS

@@ -1,0 +1,1 @@
+# What find_package(Hearth) finds inside this tree: everything is here already (HEARTH_EXTRA_PLUGINS).
