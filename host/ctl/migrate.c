@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "db/db.h"
+#include "lease/lease.h"
 #include "loop/loop.h"
 #include "plugin/plugin.h"
 #include "task/task.h"
@@ -43,6 +44,8 @@ HEARTH_SUSPENDS static void run(struct hearth_task *task, void *argument)
 	const struct plugin *plugin;
 
 	migration->result = db_start(task, &migration->err);
+	if (migration->result >= 0)
+		migration->result = lease_migrate(task, &migration->err);
 	for (size_t i = 0; migration->result >= 0 && (plugin = plugin_at(i)); i++)
 		migration->result = migrate_one(task, plugin_descriptor(plugin), &migration->err);
 	db_stop();

@@ -19,6 +19,7 @@ struct meaning {
 static const struct meaning MEANINGS[] = {
 	{ "23505", -EEXIST, SERVER_ERROR, "violates a unique constraint" },
 	{ "23503", -ENOENT, SERVER_ERROR, "violates a foreign key" },
+	{ "HL001", -ESTALE, SERVICE_UNAVAILABLE, "comes from a process that has lost its duty" },
 	{ "40001", -EAGAIN, SERVICE_UNAVAILABLE, "could not be serialized with another transaction" },
 	{ "40P01", -EAGAIN, SERVICE_UNAVAILABLE, "was in a deadlock" },
 	{ "55P03", -EAGAIN, SERVICE_UNAVAILABLE, "could not get a lock" },

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs: each runs by the clock in a task of its own, so that it never overlaps itself. The first run comes after a
- * random part of the interval, so that the jobs of many processes and plugins do not all start at once.
+ * Jobs: each runs by the clock in a task of its own, so that it never overlaps itself, and on the one process that has its
+ * lease. The first run comes after a random part of the interval, so that they do not all start at once.
  */
 #include "plugin/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "lease/lease.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "task/task.h"
+
+#define FIRST_MS 60000 /* the first run comes within a minute */
+#define AGAIN_MS 1000
+#define ASK_FOR_MS 3600000
+#define JOB_NAME_BYTES 200
 
 struct running_job {
 	struct plugin           *plugin;
@@ -28,29 +35,57 @@ static int64_t random_part(int64_t of_ms)
 	return (int64_t)((double)of_ms * (number / (double)UINT32_MAX));
 }
 
+static void run_once(struct hearth_task *task, const struct running_job *job)
+{
+	struct hearth_error err = { 0 };
+	int r;
+
+	loop_watch_begin(job->plugin->descriptor.name, job->job->name);
+	r = job->job->run(job->plugin->self, task, &err);
+	loop_watch_end();
+	if (r < 0 && r != -ECANCELED)
+		log_warning(job->plugin->descriptor.name, "job %s failed, and will run again: %s", job->job->name,
+			    err.code ? err.message : strerror(-r));
+}
+
+/* Until another process has it, or this one ends. */
+HEARTH_SUSPENDS static void run_while_held(struct hearth_task *task, const struct running_job *job,
+					   const struct hearth_lease *lease)
+{
+	int64_t wait_ms = random_part(job->job->every_ms < FIRST_MS ? job->job->every_ms : FIRST_MS);
+	struct hearth_error err = { 0 };
+
+	while (task_service()->sleep(task, wait_ms, &err) == 0) {
+		if (lease && !lease_service()->held(lease))
+			return;
+		run_once(task, job);
+		hearth_arena_clear(task_arena(task));
+		task_set_deadline(task, 0);
+		wait_ms = job->job->every_ms;
+	}
+}
+
 HEARTH_SUSPENDS static void run_job(struct hearth_task *task, void *argument)
 {
 	const struct running_job job = *(struct running_job *)argument;
-	int64_t wait_ms = random_part(job.job->every_ms < 60000 ? job.job->every_ms : 60000);
+	char name[JOB_NAME_BYTES];
 
 	free(argument);
-	for (;;) {
+	snprintf(name, sizeof(name), "job.%s", job.job->name);
+	while (!task_service()->cancelled(task)) {
+		struct hearth_lease *lease = NULL;
 		struct hearth_error err = { 0 };
-		int r;
+		int r = 0;
 
 		task_set_deadline(task, 0);
-		if (task_service()->sleep(task, wait_ms, &err) < 0)
-			return;
-		loop_watch_begin(job.plugin->descriptor.name, job.job->name);
-		r = job.job->run(job.plugin->self, task, &err);
-		loop_watch_end();
-		if (r == -ECANCELED)
-			return;
-		if (r < 0)
-			log_warning(job.plugin->descriptor.name, "job %s failed, and will run again: %s", job.job->name,
-				    err.code ? err.message : strerror(-r));
+		if (!job.job->everywhere)
+			r = lease_service()->acquire(task, name, ASK_FOR_MS, &lease, &err);
+		if (r < 0 && r != -ETIMEDOUT) /* the database is away, or the task is cancelled */
+			r = task_service()->sleep(task, AGAIN_MS, &err);
+		else if (r >= 0)
+			run_while_held(task, &job, lease);
+		lease_service()->release(&lease);
 		hearth_arena_clear(task_arena(task));
-		wait_ms = job.job->every_ms;
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "keys/keys.h"
+#include "lease/lease.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
 #include "outbound/outbound.h"
@@ -39,6 +40,7 @@ static const struct hearth_service *host_service(size_t index)
 	case 7: return &outbound_service()->base;
 	case 8: return &keys_service()->base;
 	case 9: return &hook_service()->base;
+	case 10: return &lease_service()->base;
 	default: return NULL;
 	}
 }

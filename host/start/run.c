@@ -15,6 +15,7 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "keys/keys.h"
+#include "lease/lease.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "loop/watch.h"
@@ -30,7 +31,7 @@
 #define DRAIN_STEP_MS 20
 
 static int exit_code;
-static bool pid_file_written;
+static bool pid_file_written, stopping;
 
 static void give_up(const struct hearth_error *err)
 {
@@ -62,6 +63,16 @@ static void remove_pid_file(void)
 		unlink(path);
 }
 
+static void on_stop(void);
+
+/* What this process was to do is another's now: it ends, and whoever watches over it starts it afresh. */
+static void on_lease_lost(void *argument)
+{
+	(void)argument;
+	exit_code = 1;
+	on_stop();
+}
+
 HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 {
 	struct hearth_error err = { 0 };
@@ -71,6 +82,8 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 	(void)argument;
 	task_set_deadline(task, 0);
 	r = db_start(task, &err);
+	if (r >= 0)
+		r = lease_start(task, on_lease_lost, &err);
 	if (r >= 0)
 		r = plugin_start_all(task, &err);
 	if (r >= 0)
@@ -125,6 +138,7 @@ HEARTH_SUSPENDS static void drain(struct hearth_task *task, void *argument)
 			break;
 	}
 	task_log_late(UNWIND_MS);
+	lease_stop(task);
 	loop_stop();
 }
 
@@ -132,6 +146,9 @@ static void on_stop(void)
 {
 	struct hearth_error err = { 0 };
 
+	if (stopping)
+		return;
+	stopping = true;
 	sd_notify(0, "STOPPING=1");
 	log_info("host", "stopping");
 	if (task_spawn("host", "drain", drain, NULL, NULL, &err) < 0)
@@ -198,6 +215,7 @@ static void finish(void)
 	http_stop();
 	plugin_stop_all();
 	stream_finish();
+	lease_finish();
 	outbound_stop();
 	db_stop();
 	task_finish();

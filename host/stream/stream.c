@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/db.h"
+#include "lease/lease.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
 #include "stream/stream_internal.h"
@@ -20,6 +21,7 @@ struct hearth_stream_ref {
 	const struct hearth_stream *declared;
 	void *const *self;
 	struct position position;
+	struct hearth_lease *lease; /* of a stream with named writers: this process writes it */
 };
 
 /* One draw of one transaction; in the arena of its task. */
@@ -99,13 +101,37 @@ static int take_position(struct hearth_stream_ref *ref, const struct hearth_rows
 			   ref->plugin, ref->declared->name, ref->declared->sequence);
 }
 
+/* Before positions are read: from then on nobody else moves them. */
+HEARTH_SUSPENDS static int take_leases(struct hearth_task *task, struct hearth_error *err)
+{
+	const char **names = hearth_arena_array_of(task_arena(task), const char *, state.count);
+	struct hearth_stream_ref **written = hearth_arena_array_of(task_arena(task), struct hearth_stream_ref *, state.count);
+	struct hearth_lease **leases = hearth_arena_array_of(task_arena(task), struct hearth_lease *, state.count);
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < state.count; i++)
+		if (state.streams[i]->declared->writers && !state.streams[i]->declared->memory) {
+			written[count] = state.streams[i];
+			names[count++] = hearth_arena_printf(task_arena(task), "stream.%s", state.streams[i]->declared->name);
+		}
+	if (count)
+		r = lease_take(task, names, count, leases, err);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		written[i]->lease = leases[i];
+	return r;
+}
+
 HEARTH_SUSPENDS int stream_start(struct hearth_task *task, struct hearth_error *err)
 {
 	const char **names = hearth_arena_array_of(task_arena(task), const char *, state.count);
 	struct hearth_rows rows = { 0 };
 	size_t count = 0;
-	int r = 0;
+	int r;
 
+	r = take_leases(task, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < state.count; i++)
 		if (!state.streams[i]->declared->memory)
 			names[count++] = state.streams[i]->declared->sequence;
@@ -249,6 +275,11 @@ HEARTH_SUSPENDS static int next(struct hearth_tx *tx, const struct hearth_stream
 
 	hearth_assert(count > 0 && count <= IDS_MAX && !stream->declared->memory);
 	drawing = begin_drawing(tx, own(stream));
+	if (stream->lease) {
+		r = lease_service()->guard(tx, stream->lease, err);
+		if (r < 0)
+			return r;
+	}
 	r = draw_ids(tx, stream->declared->sequence, count, &first, err);
 	if (r < 0)
 		return r;

@@ -21,7 +21,7 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 };
 
 static const struct hearth_job JOBS[] = {
-	{ .name = "ephemeral.forget_typing", .every_ms = 10 * 60 * 1000, .run = typing_forget_old,
+	{ .name = "ephemeral.forget_typing", .every_ms = 10 * 60 * 1000, .run = typing_forget_old, .everywhere = 1,
 	  .about = "Forgets rooms in which nobody has typed for a while." },
 	{ .name = NULL }
 };

@@ -34,6 +34,7 @@ struct hearth_job {
 	int64_t     every_ms;
 	HEARTH_SUSPENDS int (*run)(void *self, struct hearth_task *task, struct hearth_error *err);
 	const char *about;
+	uint32_t    everywhere; /* 1: on every instance that has the plugin: it tends what is in memory */
 };
 
 struct hearth_plugin {
