@@ -50,8 +50,9 @@ int api_read_point(const char *text, int64_t *ret_ordering, int64_t *ret_depth, 
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "'%.64s' is no token of this server", text);
 		text = end;
 	}
-	*ret_ordering = strtoll(text + 1, &end, 10);
-	if ((*text != 's' && *text != '-') || errno || end == text + 1 || (*end && *end != '_' && *end != '~') ||
+	if (*text == 's' || *text == '-')
+		*ret_ordering = strtoll(text + 1, &end, 10);
+	if (!end || errno || end == text + 1 || (*end && *end != '_' && *end != '~') ||
 	    !is_countable(*ret_ordering) || !is_countable(*ret_depth))
 		return hearth_refuse(err, 400, "M_INVALID_PARAM", "'%.64s' is no token of this server", text);
 	return 0;
