@@ -5,6 +5,7 @@
 #ifndef HOST_PLUGIN_INTERNAL_H
 #define HOST_PLUGIN_INTERNAL_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "plugin/plugin.h"
@@ -22,6 +23,14 @@ struct plugin {
 /* In the order of the configuration's list: hooks run in it. */
 extern struct plugin *plugins[PLUGINS_MAX];
 extern size_t plugin_count;
+
+/* --- files.c; linked.c under HEARTH_STATIC --- */
+/*
+ * The descriptor of the plugin of that name, unchecked. path: the file that it is in; NULL: wherever it is installed.
+ * ret_file: that file, "" where it is linked in.
+ */
+int find_plugin(const char *name, const char *path, char ret_file[PATH_MAX], const struct hearth_plugin **ret_descriptor,
+		struct hearth_error *err);
 
 /* --- elf.c --- */
 /* -EINVAL, with the reason, where the dynamic linker had better not see the file. */

@@ -58,6 +58,7 @@ class Server:
             "bcrypt_rounds": 4,
             **settings,
         }
+        plugins = plugins or os.environ.get("HEARTH_PLUGINS", "").split()  # none: all that are there
         if plugins:
             config["plugins"] = plugins
         self.config = os.path.join(folder, "homeserver.yaml")
