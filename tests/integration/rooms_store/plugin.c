@@ -263,43 +263,6 @@ static int relations_are_bundled(struct run *run)
 	return 0;
 }
 
-struct one_row {
-	int64_t size_bytes;
-};
-struct room_params {
-	const char *room_id;
-};
-static const struct hearth_field SIZE_PARAMS[] = { HEARTH_COLUMN(struct room_params, room_id), HEARTH_FIELDS_END };
-static const struct hearth_field SIZE_ROW[] = { HEARTH_COLUMN(struct one_row, size_bytes), HEARTH_FIELDS_END };
-static const struct hearth_statement SELECT_SIZE = {
-	.name = "rooms_store_test.select_size",
-	.sql = "SELECT sum(length(g.entries))::bigint FROM state_groups g JOIN rooms r ON r.number = g.room "
-	       "WHERE r.room_id = $1",
-	.params = SIZE_PARAMS, .row = SIZE_ROW, .row_size = sizeof(struct one_row),
-};
-
-/* 1,000 joins take n log n entries of 16 bytes, not n * n. */
-static int joins_share_their_state(struct run *run)
-{
-	struct hearth_draft *drafts = hearth_arena_array_of(run->arena, struct hearth_draft, 100);
-	struct hearth_rows rows;
-	const char *const *ids;
-
-	must(test_create(run, "10", "shared"));
-	for (int round = 0; round < 10; round++) {
-		for (int i = 0; i < 100; i++) {
-			char *user = hearth_arena_printf(run->arena, "@user%d:test", round * 100 + i);
-
-			drafts[i] = test_draft(run, user, "m.room.member", user, "{\"membership\":\"join\"}");
-		}
-		must(rooms_send_batch(run->r, run->task, &(struct rooms_batch){ .drafts = drafts, .count = 100 }, NULL, &ids,
-				      run->err));
-	}
-	must(run->r->db->read(run->task, &SELECT_SIZE, &(struct room_params){ run->room_id }, &rows, run->err));
-	expect(run, ((const struct one_row *)rows.items)->size_bytes < 1000 * 16 * 8);
-	return 0;
-}
-
 #define SENDERS 64
 #define SENDS 50
 
@@ -365,9 +328,14 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 		{ "visibility_follows_the_setting", visibility_follows_the_setting },
 		{ "memberships_and_summaries", memberships_and_summaries },
 		{ "relations_are_bundled", relations_are_bundled },
-		{ "joins_share_their_state", joins_share_their_state },
 		{ "groups_keep_everything", groups_keep_everything },
+		{ "redactions_wait_for_their_events", redactions_wait_for_their_events },
+		{ "gaps_are_told_and_filled", gaps_are_told_and_filled },
+		{ "history_stays_in_the_past", history_stays_in_the_past },
+		{ "bad_pdus_are_refused", bad_pdus_are_refused },
+		{ "local_events_join_the_forks", local_events_join_the_forks },
 		{ "random_graphs_resolve_alike", random_graphs_resolve_alike },
+		{ "big_rooms_share_their_state", big_rooms_share_their_state },
 	};
 	struct store_test *test = self;
 	struct rooms *r = rooms_of(test->service);

@@ -42,7 +42,15 @@ int test_create(struct run *run, const char *version, const char *visibility);
 int test_send(struct run *run, const char *sender, const char *type, const char *state_key, const char *content,
 	      const char **ret_event_id);
 
-/* --- forks_test.c --- */
+/* --- forks.c, foreign.c: steps --- */
 int random_graphs_resolve_alike(struct run *run);
+int redactions_wait_for_their_events(struct run *run);
+int gaps_are_told_and_filled(struct run *run);
+int history_stays_in_the_past(struct run *run);
+int bad_pdus_are_refused(struct run *run);
+int local_events_join_the_forks(struct run *run);
+
+/* --- big.c --- */
+int big_rooms_share_their_state(struct run *run);
 
 #endif
