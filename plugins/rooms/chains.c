@@ -375,42 +375,151 @@ static struct ranges_params compare(const struct graph *graph, const struct reac
 	return ranges;
 }
 
-HEARTH_SUSPENDS static int find_ranges(const struct rooms_chains *at, const struct rooms_number_list *sets,
-				       size_t set_count, struct rooms_number_list *ret_events, struct hearth_error *err)
+/* Loads what some sets reach, and says of each set how far it does. */
+HEARTH_SUSPENDS static int find_reaches(struct graph *graph, const struct rooms_number_list *sets, size_t set_count,
+					struct reach *ret_reaches, struct hearth_error *err)
 {
-	struct places *places = hearth_arena_array_of(at->arena, struct places, set_count);
-	struct reach *reaches = hearth_arena_array_of(at->arena, struct reach, set_count);
-	struct graph graph = { .at = at };
-	struct ranges_params ranges;
-	int rc = find_places(at, sets, set_count, places, err);
+	struct places *places = hearth_arena_array_of(graph->at->arena, struct places, set_count);
+	int rc = find_places(graph->at, sets, set_count, places, err);
 
 	if (rc < 0)
 		return rc;
-	rooms_number_map_init(&graph.index, at->arena, 64);
 	for (size_t i = 0; i < set_count; i++)
 		for (size_t j = 0; j < places[i].count; j++)
-			want(&graph, places[i].items[j]);
-	rc = load_graph(&graph, err);
+			want(graph, places[i].items[j]);
+	rc = load_graph(graph, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < set_count; i++)
-		reaches[i] = follow(&graph, places[i].items, places[i].count);
-	ranges = compare(&graph, reaches, set_count);
-	return events_in(at, &ranges, ret_events, err);
+		ret_reaches[i] = follow(graph, places[i].items, places[i].count);
+	return 0;
 }
 
 int rooms_chains_of(const struct rooms_chains *chains, const struct rooms_number_list *events,
 		    struct rooms_number_list *ret_chain, struct hearth_error *err)
 {
-	return find_ranges(chains, events, 1, ret_chain, err);
+	struct graph graph = { .at = chains };
+	struct ranges_params ranges;
+	struct reach reach;
+	int rc;
+
+	rooms_number_map_init(&graph.index, chains->arena, events->count);
+	rc = find_reaches(&graph, events, 1, &reach, err);
+	if (rc < 0)
+		return rc;
+	ranges = compare(&graph, &reach, 1);
+	return events_in(chains, &ranges, ret_chain, err);
+}
+
+/* --- what all sets hold besides --- */
+
+static void raise_low(struct ranges_params *ranges, size_t range, int64_t seq)
+{
+	if (seq > ranges->low.items[range])
+		column(&ranges->low)[range] = seq;
+}
+
+/* Of each range the event at its end. */
+HEARTH_SUSPENDS static int load_tops(const struct rooms_chains *at, const struct ranges_params *ranges,
+				     struct rooms_event ***ret_tops, struct hearth_error *err)
+{
+	struct ranges_params ends = *ranges;
+	struct rooms_number_list tops;
+	int rc;
+
+	ends.low.items = hearth_arena_memdup(at->arena, ranges->high.items, ranges->high.count * sizeof(int64_t));
+	for (size_t i = 0; i < ends.low.count; i++)
+		column(&ends.low)[i]--;
+	rc = events_in(at, &ends, &tops, err);
+	if (rc < 0)
+		return rc;
+	if (tops.count != ranges->chain.count)
+		return hearth_fail(err, -EIO, "the index of auth chains has a hole");
+	*ret_tops = hearth_arena_array_of(at->arena, struct rooms_event *, tops.count);
+	return rooms_parsed_load(at->r, at->task, tops.items, tops.count, *ret_tops, err);
+}
+
+/* A chain is the history of one state key: an event there that all sets hold covers what it follows. */
+HEARTH_SUSPENDS static int trim_by_keys(const struct rooms_chains *at, const struct rooms_chains_common *common,
+					struct ranges_params *ranges, struct hearth_error *err)
+{
+	size_t count = ranges->chain.count;
+	struct rooms_event **tops, **held = hearth_arena_array_of(at->arena, struct rooms_event *, count);
+	int64_t *numbers = hearth_arena_array_of(at->arena, int64_t, count);
+	int rc = load_tops(at, ranges, &tops, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = tops[i] ? common->at_key_of(common->context, tops[i]->event) : 0;
+	rc = rooms_parsed_load(at->r, at->task, numbers, count, held, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		for (size_t j = 0; held[i] && j < count; j++)
+			if (ranges->chain.items[j] == held[i]->place.chain)
+				raise_low(ranges, j, held[i]->place.seq);
+	return rc;
+}
+
+HEARTH_SUSPENDS static int trim_by_all(struct graph *graph, const struct rooms_chains_common *common,
+				       struct ranges_params *ranges, struct hearth_error *err)
+{
+	struct reach reach;
+	int rc = find_reaches(graph, common->events, 1, &reach, err);
+
+	for (size_t i = 0; rc >= 0 && i < ranges->chain.count; i++)
+		raise_low(ranges, i, rooms_number_map_get(&reach.seq, ranges->chain.items[i]));
+	return rc;
+}
+
+static void drop_untold(const struct rooms_chains *at, const struct rooms_number_list *untold,
+			struct rooms_number_list *events)
+{
+	struct rooms_number_map known;
+	size_t kept = 0;
+
+	rooms_number_map_init(&known, at->arena, untold->count);
+	for (size_t i = 0; i < untold->count; i++)
+		*rooms_number_map_at(&known, untold->items[i]) = 1;
+	for (size_t i = 0; i < events->count; i++)
+		if (!rooms_number_map_get(&known, events->items[i]))
+			events->items[kept++] = events->items[i];
+	events->count = kept;
+}
+
+HEARTH_SUSPENDS static int tell(const struct rooms_chains *at, const struct rooms_chains_common *common,
+				const struct ranges_params *ranges, struct rooms_number_list *ret_events,
+				struct hearth_error *err)
+{
+	int rc = events_in(at, ranges, ret_events, err);
+
+	if (rc >= 0 && common && common->untold)
+		drop_untold(at, common->untold, ret_events);
+	return rc;
 }
 
 int rooms_chains_difference(const struct rooms_chains *chains, const struct rooms_number_list *sets, size_t set_count,
-			    struct rooms_number_list *ret_difference, struct hearth_error *err)
+			    const struct rooms_chains_common *common, struct rooms_number_list *ret_difference,
+			    struct hearth_error *err)
 {
-	if (set_count < 2) {
-		*ret_difference = (struct rooms_number_list){ 0 };
+	struct reach *reaches = hearth_arena_array_of(chains->arena, struct reach, set_count);
+	struct graph graph = { .at = chains };
+	struct ranges_params ranges;
+	int rc;
+
+	*ret_difference = (struct rooms_number_list){ 0 };
+	if (set_count < 2)
 		return 0;
-	}
-	return find_ranges(chains, sets, set_count, ret_difference, err);
+	rooms_number_map_init(&graph.index, chains->arena, 64);
+	rc = find_reaches(&graph, sets, set_count, reaches, err);
+	if (rc < 0)
+		return rc;
+	ranges = compare(&graph, reaches, set_count);
+	if (common)
+		rc = trim_by_keys(chains, common, &ranges, err);
+	if (rc >= 0)
+		rc = tell(chains, common, &ranges, ret_difference, err);
+	if (rc < 0 || !common || !ret_difference->count)
+		return rc;
+	rc = trim_by_all(&graph, common, &ranges, err);
+	return rc < 0 ? rc : tell(chains, common, &ranges, ret_difference, err);
 }

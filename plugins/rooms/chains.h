@@ -45,9 +45,22 @@ struct rooms_number_list {
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_chains_of(const struct rooms_chains *chains, const struct rooms_number_list *events,
 		    struct rooms_number_list *ret_chain, struct hearth_error *err);
-/* What is in the auth chain of some of the sets but not of all; a set's events count as part of its chain. arena. */
+/* What all of the sets hold besides. NULL instead: nothing. */
+struct rooms_chains_common {
+	const struct rooms_number_list *events;
+	/* The one of them at the state key of an event; 0: none. */
+	int64_t                       (*at_key_of)(void *context, const struct hearth_event *event);
+	void                           *context;
+	/* Events that need not be told, whether they are in the difference or not. */
+	const struct rooms_number_list *untold;
+};
+/*
+ * What is in the auth chain of some of the sets but not of all; a set's events count as part of its chain. Events that all
+ * sets hold are looked at one and all only where looking at those of the right state keys does not decide. arena.
+ */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_chains_difference(const struct rooms_chains *chains, const struct rooms_number_list *sets, size_t set_count,
-			    struct rooms_number_list *ret_difference, struct hearth_error *err);
+			    const struct rooms_chains_common *common, struct rooms_number_list *ret_difference,
+			    struct hearth_error *err);
 
 #endif

@@ -26,7 +26,7 @@ struct resolving {
 	const struct rooms_room *room;
 	struct rooms_group **groups; /* of different numbers */
 	size_t count;
-	struct rooms_number_list *sets; /* each state's events */
+	struct rooms_number_list *sets, same; /* each state's events that differ; those that all have */
 	struct differing *differing;
 	size_t differing_count;
 	struct rooms_number_list conflicted, difference;
@@ -90,6 +90,8 @@ static void note_difference(struct resolving *s, uint64_t key, const int64_t *ev
 	for (size_t i = 0; i < s->count; i++) {
 		bool seen = !events[i];
 
+		if (events[i])
+			push_number(s->arena, &s->sets[i], events[i]);
 		for (size_t j = 0; j < i && !seen; j++)
 			seen = events[j] == events[i];
 		if (!seen)
@@ -104,13 +106,8 @@ static void find_differing(struct resolving *s)
 	uint64_t key = 0;
 
 	s->sets = hearth_arena_array_of(s->arena, struct rooms_number_list, s->count);
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++)
 		cursors[i].entries = rooms_group_entries(s->arena, s->groups[i], &cursors[i].count);
-		s->sets[i] = (struct rooms_number_list){ hearth_arena_array_of(s->arena, int64_t, cursors[i].count),
-						     cursors[i].count };
-		for (size_t j = 0; j < cursors[i].count; j++)
-			s->sets[i].items[j] = cursors[i].entries[j].event;
-	}
 	while (smallest_key(cursors, s->count, &key)) {
 		bool same = true;
 
@@ -120,7 +117,9 @@ static void find_differing(struct resolving *s)
 			events[i] = has ? cursors[i].entries[cursors[i].at++].event : 0;
 			same = same && events[i] == events[0];
 		}
-		if (!same)
+		if (same)
+			push_number(s->arena, &s->same, events[0]);
+		else
 			note_difference(s, key, events);
 	}
 }
@@ -243,18 +242,27 @@ static void ask_for(struct asking *asking, struct rooms_event *const *events, si
 	}
 }
 
+static int64_t same_at_key_of(void *context, const struct hearth_event *event)
+{
+	const struct resolving *s = context;
+	uint64_t key = rooms_state_hash(s->r->hash_key, event->type, event->state_key);
+
+	return find_key(s, key) ? 0 : rooms_group_find(s->groups[0], key);
+}
+
 /* Loads the full conflicted set (and more, in version 2.1), and of the rest what its rules look at. */
 HEARTH_SUSPENDS static int prepare(struct resolving *s, struct rooms_number_list *ret_rest, struct hearth_error *err)
 {
 	const struct rooms_chains chains = { s->r, s->work->task, s->arena, s->work->made, s->work->made_count };
 	uint32_t algorithm = s->room->version->state_resolution;
+	const struct rooms_chains_common common = { &s->same, same_at_key_of, s, &s->conflicted };
 	struct asking asking = { .s = s };
 	struct rooms_number_list below = { 0 };
 	struct rooms_event **events;
 	int rc = 0;
 
 	if (algorithm != HEARTH_STATE_RESOLUTION_V1)
-		rc = rooms_chains_difference(&chains, s->sets, s->count, &s->difference, err);
+		rc = rooms_chains_difference(&chains, s->sets, s->count, &common, &s->difference, err);
 	if (rc >= 0 && algorithm == HEARTH_STATE_RESOLUTION_V2_1)
 		rc = rooms_chains_of(&chains, &s->conflicted, &below, err);
 	if (rc < 0)

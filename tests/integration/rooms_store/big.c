@@ -22,8 +22,8 @@ static const struct hearth_field SIZE_ROW[] = { SIZE(group_bytes), SIZE(groups),
 static const struct hearth_statement SELECT_SIZE = {
 	.name = "rooms_store_test.select_size",
 	.sql = "WITH RECURSIVE r AS (SELECT number FROM rooms WHERE room_id = $1), "
-	       "chain AS (SELECT g.number, g.base, 1 AS length FROM state_groups g JOIN r ON r.number = g.room WHERE g.base = 0 "
-	       "UNION ALL SELECT g.number, g.base, c.length + 1 FROM chain c JOIN state_groups g ON g.base = c.number) "
+	       "chain AS (SELECT g.number, g.base, 1 AS length FROM state_groups g JOIN r ON r.number = g.room "
+	       "WHERE g.base = 0 UNION ALL SELECT g.number, g.base, c.length + 1 FROM chain c JOIN state_groups g ON g.base = c.number) "
 	       "SELECT (SELECT sum(length(entries)) FROM state_groups g JOIN r ON r.number = g.room)::bigint, "
 	       "(SELECT count(*) FROM state_groups g JOIN r ON r.number = g.room), "
 	       "(SELECT count(*) FROM state_groups g JOIN r ON r.number = g.room) "
@@ -87,7 +87,8 @@ static int fork_at(struct run *run, const char *prev, int number)
 	hearth_json_set_string(pdu, "state_key", user);
 	hearth_json_set_string(pdu, "room_id", run->room_id);
 	hearth_json_set(pdu, "content", test_json(run, "{\"membership\":\"join\"}"));
-	must(hearth_event_sign(run->arena, hearth_room_version("10"), pdu, "elsewhere", run->r->keys->signing(), &id, run->err));
+	must(hearth_event_sign(run->arena, hearth_room_version("10"), pdu, "elsewhere", run->r->keys->signing(), &id,
+			       run->err));
 	must(rooms_store_pdus(run->r, run->task, run->room_id, NULL, &how, 1, &outcome, run->err));
 	expect(run, outcome.result == HEARTH_PDU_STORED);
 	return 0;
@@ -110,8 +111,8 @@ int big_rooms_share_their_state(struct run *run)
 	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"together\"}", &id));
 	forked_ms = run->r->tasks->monotonic_ms();
 	must(measure(run, &after));
-	printf("rooms_store: %ld joins in %lld ms: state of %lld bytes in %lld groups (one list of the state: %ld bytes), chains "
-	       "of at most %lld, %.2f rows a join; 10 forks in %lld ms and %lld bytes\n",
+	printf("rooms_store: %ld joins in %lld ms: state of %lld bytes in %lld groups (one list of the state: %ld bytes), "
+	       "chains of at most %lld, %.2f rows a join; 10 forks in %lld ms and %lld bytes\n",
 	       joins, (long long)(joined_ms - started_ms), (long long)before.group_bytes, (long long)before.groups, joins * 16,
 	       (long long)before.longest, (double)before.rows / (double)joins, (long long)(forked_ms - joined_ms),
 	       (long long)(after.group_bytes - before.group_bytes));

@@ -26,7 +26,8 @@ static int found(struct model *model)
 	struct hearth_arena *arena = model->run->arena;
 
 	must(add_last(model, "m.room.create", CREATOR, "",
-		      hearth_arena_printf(arena, "{\"creator\":\"" CREATOR "\",\"room_version\":\"%s\"}", model->version->name)));
+		      hearth_arena_printf(arena, "{\"creator\":\"" CREATOR "\",\"room_version\":\"%s\"}",
+					  model->version->name)));
 	must(add_last(model, "m.room.member", CREATOR, CREATOR, "{\"membership\":\"join\"}"));
 	must(add_last(model, "m.room.power_levels", CREATOR, "",
 		      model->version->creator_power ? "{}" : "{\"users\":{\"" CREATOR "\":100}}"));
@@ -230,7 +231,8 @@ int local_events_join_the_forks(struct run *run)
 	run->room_id = model->room_id;
 	for (size_t left = FORKS; left > 1; left = room->extremity_count) {
 		must(test_send(run, ALICE, "m.room.member", ALICE,
-			       hearth_arena_printf(run->arena, "{\"membership\":\"join\",\"displayname\":\"%zu\"}", left), &id));
+			       hearth_arena_printf(run->arena, "{\"membership\":\"join\",\"displayname\":\"%zu\"}", left),
+			       &id));
 		must(rooms_rooms_load(run->r, run->task, &run->room_id, 1, &room, run->err));
 		expect(run, room->extremity_count == (left > ROOMS_PREV_MAX ? left - ROOMS_PREV_MAX + 1 : 1));
 		must(rooms_events(run->r, run->task, &id, 1, &event, run->err));
