@@ -444,7 +444,7 @@ HEARTH_SUSPENDS static int trim_by_keys(const struct rooms_chains *at, const str
 					struct ranges_params *ranges, struct hearth_error *err)
 {
 	size_t count = ranges->chain.count;
-	struct rooms_event **tops, **held = hearth_arena_array_of(at->arena, struct rooms_event *, count);
+	struct rooms_event **tops = NULL, **held = hearth_arena_array_of(at->arena, struct rooms_event *, count);
 	int64_t *numbers = hearth_arena_array_of(at->arena, int64_t, count);
 	int rc = load_tops(at, ranges, &tops, err);
 

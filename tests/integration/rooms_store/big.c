@@ -23,7 +23,8 @@ static const struct hearth_statement SELECT_SIZE = {
 	.name = "rooms_store_test.select_size",
 	.sql = "WITH RECURSIVE r AS (SELECT number FROM rooms WHERE room_id = $1), "
 	       "chain AS (SELECT g.number, g.base, 1 AS length FROM state_groups g JOIN r ON r.number = g.room "
-	       "WHERE g.base = 0 UNION ALL SELECT g.number, g.base, c.length + 1 FROM chain c JOIN state_groups g ON g.base = c.number) "
+	       "WHERE g.base = 0 UNION ALL SELECT g.number, g.base, c.length + 1 "
+	       "FROM chain c JOIN state_groups g ON g.base = c.number) "
 	       "SELECT (SELECT sum(length(entries)) FROM state_groups g JOIN r ON r.number = g.room)::bigint, "
 	       "(SELECT count(*) FROM state_groups g JOIN r ON r.number = g.room), "
 	       "(SELECT count(*) FROM state_groups g JOIN r ON r.number = g.room) "
