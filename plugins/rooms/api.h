@@ -42,6 +42,37 @@ HEARTH_MUST_CHECK
 int api_limit_invite(struct rooms *r, const char *room_id, const char *invitee, const char *issuer,
 		     struct hearth_error *err);
 
+/*
+ * entry.c: limits and hooks that stand before a join (of somebody who is not in yet), and an invitation; room_id NULL: of
+ * a room that is being made. Server administrators join past the hook. 403 M_INVITE_BLOCKED: the invitee wants none.
+ */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_may_join(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user, const char *room_id,
+		 bool invited, struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_may_invite(struct rooms *r, struct hearth_task *task, const char *inviter, const char *room_id,
+		   const char *invitee, struct hearth_error *err);
+/*
+ * Of a restricted room: a local member who may invite, in whose name user_id, who satisfies the join rule, comes in
+ * (join_authorised_via_users_server). NULL where the room is not restricted or there is no such member.
+ */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_find_authoriser(struct rooms *r, struct hearth_task *task, const char *room_id, const char *user_id,
+			const char **ret_user_id, struct hearth_error *err);
+
+/*
+ * api_membership.c: a draft of m.room.member that a client wrote itself is held to what the endpoints of membership are;
+ * *ret_joins: api_note_join and api_follow are due once it is sent. May change the draft's content.
+ */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_check_member(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user,
+		     struct hearth_draft *draft, bool *ret_joins, struct hearth_error *err);
+
+/* api_aliases.c: 400 where a new alias in the content of m.room.canonical_alias is none of the room's. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_check_canonical(struct rooms *r, struct hearth_task *task, const char *room_id,
+			const struct hearth_json *content, struct hearth_error *err);
+
 /* relate.c: 400 where the relation that a message names is not to be had. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_check_relation(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft,

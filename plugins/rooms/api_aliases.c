@@ -51,6 +51,65 @@ static const struct hearth_statement DELETE_ALIAS = {
 	.name = "rooms.delete_alias", .sql = "DELETE FROM room_aliases WHERE alias = $1", .params = BY_ALIAS,
 };
 
+static bool is_text(const struct hearth_json *value, const char *text)
+{
+	const char *found = hearth_json_string(value, NULL);
+
+	return found && !strcmp(found, text);
+}
+
+/* Whether the content of m.room.canonical_alias names the alias. */
+static bool names(const struct hearth_json *content, const char *alias)
+{
+	const struct hearth_json *others = hearth_json_get_array(content, "alt_aliases");
+
+	if (is_text(hearth_json_get(content, "alias"), alias))
+		return true;
+	for (size_t i = 0; i < hearth_json_size(others); i++)
+		if (is_text(hearth_json_at(others, i), alias))
+			return true;
+	return false;
+}
+
+/* One alias of the content: known already, or one of the room's. */
+static int check_named(const struct hearth_json *value, const struct hearth_json *old, const struct hearth_texts *own,
+		       struct hearth_error *err)
+{
+	const char *alias = hearth_json_string(value, NULL);
+
+	if (!alias || !hearth_id_is_alias(alias))
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "alias and alt_aliases: expected room aliases");
+	if (names(old, alias))
+		return 0;
+	for (size_t i = 0; i < own->count; i++)
+		if (!strcmp(own->items[i], alias))
+			return 0;
+	return hearth_refuse(err, 400, "M_BAD_ALIAS", "the alias %.80s does not point to this room", alias);
+}
+
+int api_check_canonical(struct rooms *r, struct hearth_task *task, const char *room_id, const struct hearth_json *content,
+			struct hearth_error *err)
+{
+	const char *type = "m.room.canonical_alias", *state_key = "";
+	const struct hearth_json *alias = hearth_json_get(content, "alias"), *others = hearth_json_get(content, "alt_aliases");
+	const struct hearth_event *old;
+	struct hearth_texts own;
+	int rc = rooms_current_parsed(r, task, room_id, &type, &state_key, 1, &old, err);
+
+	if (rc >= 0)
+		rc = rooms_aliases(r, task, room_id, &own, err);
+	if (rc < 0)
+		return rc;
+	if (others && hearth_json_type(others) != HEARTH_JSON_ARRAY && hearth_json_type(others) != HEARTH_JSON_NULL)
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "alt_aliases: expected a list");
+	/* An empty or null alias is none. */
+	if (alias && hearth_json_type(alias) != HEARTH_JSON_NULL && !is_text(alias, ""))
+		rc = check_named(alias, old ? old->content : NULL, &own, err);
+	for (size_t i = 0; rc >= 0 && i < hearth_json_size(others); i++)
+		rc = check_named(hearth_json_at(others, i), old ? old->content : NULL, &own, err);
+	return rc;
+}
+
 static int check_local(const struct rooms *r, const char *alias, struct hearth_error *err)
 {
 	if (hearth_id_is_local(alias, r->server_name))
@@ -88,10 +147,11 @@ HEARTH_SUSPENDS static int put_alias(void *self, struct hearth_task *task, struc
 	struct hearth_rows rows;
 	int rc = check_local(r, args->alias, err);
 
-	if (rc >= 0)
+	if (rc >= 0 && r->members_name && !(req->user->flags & HEARTH_REQUESTER_ADMIN)) {
 		rc = rooms_membership(r, task, args->room_id, req->user->user_id, &own, err);
-	if (rc >= 0 && (!own.membership || strcmp(own.membership, "join")))
-		return hearth_refuse(err, 403, "M_FORBIDDEN", "only who is in the room may name it");
+		if (rc >= 0 && (!own.membership || strcmp(own.membership, "join")))
+			return hearth_refuse(err, 403, "M_FORBIDDEN", "only who is in the room may name it");
+	}
 	if (rc >= 0 && r->hooks->present(r->host, HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS))
 		rc = r->hooks->run(r->host, task, HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, &subject, err);
 	if (rc < 0)
@@ -126,6 +186,40 @@ HEARTH_SUSPENDS static int may_delete(struct rooms *r, struct hearth_task *task,
 	return hearth_refuse(err, 403, "M_FORBIDDEN", "the alias is not yours to take away");
 }
 
+/* Takes an alias that is gone out of the room's canonical ones, where the user may. */
+HEARTH_SUSPENDS static int retract_canonical(struct rooms *r, struct hearth_task *task, const char *user_id,
+					     const struct alias_row *row, struct hearth_error *err)
+{
+	const char *type = "m.room.canonical_alias", *state_key = "", *event_id;
+	struct hearth_arena *arena = r->tasks->arena(task);
+	struct hearth_draft draft = { .size = sizeof(draft), .room_id = row->room_id, .sender = user_id, .type = type,
+				      .state_key = state_key, .unless_same = 1 };
+	const struct hearth_event *canonical;
+	const struct hearth_json *others;
+	struct hearth_json *content, *left = hearth_json_array_new(arena);
+	int rc = rooms_current_parsed(r, task, row->room_id, &type, &state_key, 1, &canonical, err);
+
+	if (rc < 0 || !canonical || !names(canonical->content, row->alias))
+		return rc;
+	content = hearth_json_object_copy(arena, canonical->content);
+	if (is_text(hearth_json_get(content, "alias"), row->alias))
+		hearth_json_remove(content, "alias");
+	others = hearth_json_get_array(canonical->content, "alt_aliases");
+	for (size_t i = 0; i < hearth_json_size(others); i++)
+		if (!is_text(hearth_json_at(others, i), row->alias))
+			hearth_json_append(left, hearth_json_at(others, i));
+	hearth_json_remove(content, "alt_aliases");
+	if (hearth_json_size(left))
+		hearth_json_set(content, "alt_aliases", left);
+	draft.content = content;
+	rc = rooms_send(r, task, &draft, &event_id, err);
+	if (rc == -EACCES) {
+		hearth_error_clear(err);
+		rc = 0;
+	}
+	return rc;
+}
+
 HEARTH_SUSPENDS static int delete_alias(void *self, struct hearth_task *task, struct hearth_request *req,
 					const void *fields, struct hearth_error *err)
 {
@@ -141,8 +235,11 @@ HEARTH_SUSPENDS static int delete_alias(void *self, struct hearth_task *task, st
 		return rc;
 	if (!rows.count)
 		return hearth_refuse(err, 404, "M_NOT_FOUND", "there is no alias %.80s", args->alias);
+	row.room_id = ((const struct alias_row *)rows.items)->room_id;
 	rc = may_delete(r, task, req, rows.items, err);
-	return rc < 0 ? rc : r->db->write(task, &DELETE_ALIAS, &row, NULL, err);
+	if (rc >= 0)
+		rc = r->db->write(task, &DELETE_ALIAS, &row, NULL, err);
+	return rc < 0 ? rc : retract_canonical(r, task, req->user->user_id, &row, err);
 }
 
 HEARTH_SUSPENDS static int get_room_aliases(void *self, struct hearth_task *task, struct hearth_request *req,

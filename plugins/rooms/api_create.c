@@ -2,6 +2,7 @@
 /* POST /createRoom: a room's first events, stored in one transaction (spec client-server, "Creation"). */
 #include "api.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <hearth/matrix/id.h>
@@ -68,24 +69,51 @@ static bool is_preset(const struct creation *c, const char *preset)
 	return !strcmp(c->preset, preset);
 }
 
+static void append_creator(struct creation *c, struct hearth_json *creators, const char *user_id)
+{
+	if (!strcmp(user_id, c->creator))
+		return;
+	for (size_t i = 0; i < hearth_json_size(creators); i++)
+		if (!strcmp(hearth_json_string(hearth_json_at(creators, i), NULL), user_id))
+			return;
+	hearth_json_append(creators, hearth_json_string_new(c->arena, user_id));
+}
+
 /* Version 12: in a trusted private chat the invited are creators, too. */
-static void add_create(struct creation *c)
+static int add_creators(struct creation *c, struct hearth_json *content, struct hearth_error *err)
+{
+	const struct hearth_json *named = hearth_json_get(content, "additional_creators");
+	struct hearth_json *creators = hearth_json_array_new(c->arena);
+
+	if (!c->version->creator_power)
+		return 0;
+	if (named && hearth_json_type(named) != HEARTH_JSON_ARRAY)
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "creation_content.additional_creators: expected a list");
+	for (size_t i = 0; i < hearth_json_size(named); i++) {
+		const char *user_id = hearth_json_string(hearth_json_at(named, i), NULL);
+
+		if (!user_id || !hearth_id_is_user(user_id))
+			return hearth_refuse(err, 400, "M_INVALID_PARAM",
+					     "creation_content.additional_creators[%zu]: no user id", i);
+		append_creator(c, creators, user_id);
+	}
+	for (size_t i = 0; is_preset(c, "trusted_private_chat") && i < c->args->invite.count; i++)
+		append_creator(c, creators, c->args->invite.items[i]);
+	hearth_json_remove(content, "additional_creators");
+	if (hearth_json_size(creators))
+		hearth_json_set(content, "additional_creators", creators);
+	return 0;
+}
+
+static int add_create(struct creation *c, struct hearth_error *err)
 {
 	struct hearth_json *content = hearth_json_object_copy(c->arena, c->args->creation_content);
+	int rc = add_creators(c, content, err);
 
-	if (c->version->creator_power && is_preset(c, "trusted_private_chat") && c->args->invite.count) {
-		const struct hearth_json *named = hearth_json_get_array(content, "additional_creators");
-		struct hearth_json *creators = hearth_json_array_new(c->arena);
-
-		for (size_t i = 0; i < hearth_json_size(named); i++)
-			hearth_json_append(creators, hearth_json_at(named, i));
-		for (size_t i = 0; i < c->args->invite.count; i++)
-			hearth_json_append(creators, hearth_json_string_new(c->arena, c->args->invite.items[i]));
-		hearth_json_set(content, "additional_creators", creators);
-	}
 	hearth_json_remove(content, "room_version");
 	hearth_json_remove(content, "creator");
 	add(c, "m.room.create", "", content);
+	return rc;
 }
 
 HEARTH_SUSPENDS static int add_creators_join(struct creation *c, struct hearth_error *err)
@@ -115,6 +143,12 @@ static const struct {
 	{ "redact", 50 }, { "historical", 100 },
 };
 
+static void lay_over(struct hearth_json *content, const struct hearth_json *override)
+{
+	for (size_t i = 0; i < hearth_json_size(override); i++)
+		hearth_json_set(content, hearth_json_key_at(override, i), hearth_json_at(override, i));
+}
+
 static void add_power_levels(struct creation *c)
 {
 	struct hearth_json *content = hearth_json_object_new(c->arena), *users = hearth_json_object_new(c->arena);
@@ -133,9 +167,8 @@ static void add_power_levels(struct creation *c)
 	for (size_t i = 0; i < HEARTH_COUNT(LEVELS); i++)
 		hearth_json_set_int(content, LEVELS[i].key, LEVELS[i].level);
 	hearth_json_set_int(content, "invite", is_preset(c, "public_chat") ? 50 : 0);
-	for (size_t i = 0; i < hearth_json_size(c->args->power_override); i++)
-		hearth_json_set(content, hearth_json_key_at(c->args->power_override, i),
-				hearth_json_at(c->args->power_override, i));
+	lay_over(content, hearth_json_get_object(c->r->preset_levels, c->preset));
+	lay_over(content, c->args->power_override);
 	add(c, "m.room.power_levels", "", content);
 }
 
@@ -146,6 +179,8 @@ static void add_preset(struct creation *c)
 	add_one(c, "m.room.join_rules", "join_rule", public ? "public" : "invite");
 	add_one(c, "m.room.history_visibility", "history_visibility", "shared");
 	add_one(c, "m.room.guest_access", "guest_access", public ? "forbidden" : "can_join");
+	if (!strcmp(c->r->encrypted_presets, "all") || (!strcmp(c->r->encrypted_presets, "invite") && !public))
+		add_one(c, "m.room.encryption", "algorithm", "m.megolm.v1.aes-sha2");
 }
 
 static int add_initial_state(struct creation *c, struct hearth_error *err)
@@ -169,6 +204,20 @@ static int add_initial_state(struct creation *c, struct hearth_error *err)
 	return 0;
 }
 
+/* The topic stands there twice: for all clients, and as the text/plain one of its forms. */
+static void add_topic(struct creation *c)
+{
+	struct hearth_json *content = hearth_json_object_new(c->arena), *block = hearth_json_object_new(c->arena);
+	struct hearth_json *forms = hearth_json_array_new(c->arena), *plain = hearth_json_object_new(c->arena);
+
+	hearth_json_set_string(plain, "body", c->args->topic);
+	hearth_json_append(forms, plain);
+	hearth_json_set(block, "m.text", forms);
+	hearth_json_set_string(content, "topic", c->args->topic);
+	hearth_json_set(content, "m.topic", block);
+	add(c, "m.room.topic", "", content);
+}
+
 HEARTH_SUSPENDS static int add_invites(struct creation *c, struct hearth_error *err)
 {
 	for (size_t i = 0; i < c->args->invite.count; i++) {
@@ -178,16 +227,17 @@ HEARTH_SUSPENDS static int add_invites(struct creation *c, struct hearth_error *
 
 		if (!hearth_id_is_user(invitee))
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "invite[%zu]: no user id", i);
-		if (!hearth_id_is_local(invitee, c->r->server_name))
-			return hearth_refuse(err, 403, "M_FORBIDDEN",
-					"invite[%zu]: users of other servers cannot be reached yet", i);
+		if (!strcmp(invitee, c->creator))
+			continue;
+		rc = api_may_invite(c->r, c->task, c->creator, /* room_id= */ NULL, invitee, err);
+		if (rc < 0)
+			return rc;
 		rc = api_member_content(c->r, c->task, invitee, "invite", NULL, &content, err);
 		if (rc < 0)
 			return rc;
 		if (c->args->is_direct)
 			hearth_json_set_bool(content, "is_direct", 1);
-		if (strcmp(invitee, c->creator))
-			add(c, "m.room.member", invitee, content);
+		add(c, "m.room.member", invitee, content);
 	}
 	return 0;
 }
@@ -218,8 +268,9 @@ HEARTH_SUSPENDS static int fill(struct creation *c, struct hearth_error *err)
 {
 	int rc;
 
-	add_create(c);
-	rc = add_creators_join(c, err);
+	rc = add_create(c, err);
+	if (rc >= 0)
+		rc = add_creators_join(c, err);
 	if (rc < 0)
 		return rc;
 	add_power_levels(c);
@@ -232,7 +283,7 @@ HEARTH_SUSPENDS static int fill(struct creation *c, struct hearth_error *err)
 	if (c->args->name)
 		add_one(c, "m.room.name", "name", c->args->name);
 	if (c->args->topic)
-		add_one(c, "m.room.topic", "topic", c->args->topic);
+		add_topic(c);
 	return add_invites(c, err);
 }
 
@@ -260,9 +311,17 @@ HEARTH_SUSPENDS static int publish(struct creation *c, const char *room_id, stru
 	return rc < 0 ? rc : rooms_publish(c->r, c->task, room_id, 1, err);
 }
 
+/* As found before the room is made, or by the database where another room was quicker. */
+static int alias_is_taken(const struct creation *c, struct hearth_error *err)
+{
+	hearth_error_clear(err);
+	return hearth_refuse(err, 400, "M_ROOM_IN_USE", "room_alias_name: the alias %.80s is taken", c->alias);
+}
+
 HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request *req, struct hearth_error *err)
 {
 	struct hearth_hook_room subject = { .user_id = c->creator, .config = req->body };
+	const char *other;
 	int rc;
 
 	if (hearth_json_size(c->args->invite_3pid))
@@ -280,8 +339,28 @@ HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request
 		rc = read_version(c, err);
 	if (rc >= 0)
 		rc = read_alias(c, err);
+	if (rc < 0 || !c->alias)
+		return rc;
+	rc = rooms_alias_to_room(c->r, c->task, c->alias, &other, err);
+	if (rc >= 0)
+		return alias_is_taken(c, err);
+	if (rc != -ENOENT)
+		return rc;
+	hearth_error_clear(err);
 	subject = (struct hearth_hook_room){ .user_id = c->creator, .target = c->alias };
-	return rc < 0 || !c->alias ? rc : run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, &subject, err);
+	return run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE_ALIAS, &subject, err);
+}
+
+/* Where no hook can have refused, the rules of the room have: the request asks for a state that contradicts itself. */
+static int blame_state(struct rooms *r, struct hearth_error *err)
+{
+	struct hearth_error said = *err;
+
+	if (r->hooks->present(r->host, HEARTH_HOOK_EVENT_CHECK_SPAM) ||
+	    r->hooks->present(r->host, HEARTH_HOOK_EVENT_CHECK_ALLOWED))
+		return err->code;
+	hearth_error_clear(err);
+	return hearth_refuse(err, 400, "M_INVALID_ROOM_STATE", "%s", said.message);
 }
 
 HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -304,6 +383,10 @@ HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, str
 		return rc;
 	batch = (struct rooms_batch){ .drafts = c->drafts, .count = c->count, .create_version = c->version, .alias = c->alias };
 	rc = rooms_send_batch(self, task, &batch, &room_id, &event_ids, err);
+	if (rc == -EACCES)
+		return blame_state(self, err);
+	if (rc == -EEXIST)
+		return alias_is_taken(c, err);
 	if (rc >= 0)
 		rc = publish(c, room_id, err);
 	if (rc < 0)

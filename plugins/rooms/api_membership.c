@@ -54,20 +54,26 @@ int api_member_content(struct rooms *r, struct hearth_task *task, const char *us
 	return 0;
 }
 
-/* with_profile: the event is about coming in, and shows who comes. */
+/* One membership of one user, about to be sent. */
+struct changing {
+	const char *room_id, *user_id, *membership;
+	const char *authoriser;   /* who lets the user into a restricted room; NULL */
+	bool        with_profile; /* the event is about coming in, and shows who comes */
+};
+
 HEARTH_SUSPENDS static int change(struct rooms *r, struct hearth_task *task, const struct hearth_request *req,
-				  const char *room_id, const char *user_id, const char *membership, bool with_profile,
-				  const struct member_args *args, struct hearth_error *err)
+				  const struct changing *changing, const struct member_args *args, struct hearth_error *err)
 {
-	struct hearth_draft draft = { .size = sizeof(draft), .room_id = room_id, .sender = req->user->user_id,
-				      .type = "m.room.member", .state_key = user_id, .device_id = req->user->device_id };
+	struct hearth_draft draft = { .size = sizeof(draft), .room_id = changing->room_id, .sender = req->user->user_id,
+				      .type = "m.room.member", .state_key = changing->user_id,
+				      .device_id = req->user->device_id };
 	struct hearth_json *content;
 	const char *event_id;
-	int rc;
+	int rc = api_limit_message(r, req->user->user_id, err);
 
-	rc = api_limit_message(r, req->user->user_id, err);
 	if (rc >= 0)
-		rc = api_member_content(r, task, with_profile ? user_id : NULL, membership, args->reason, &content, err);
+		rc = api_member_content(r, task, changing->with_profile ? changing->user_id : NULL, changing->membership,
+					args->reason, &content, err);
 	if (rc < 0)
 		return rc;
 	if (args->third_party_signed) {
@@ -76,9 +82,21 @@ HEARTH_SUSPENDS static int change(struct rooms *r, struct hearth_task *task, con
 		hearth_json_set(invite, "signed", args->third_party_signed);
 		hearth_json_set(content, "third_party_invite", invite);
 	}
+	if (changing->authoriser)
+		hearth_json_set_string(content, "join_authorised_via_users_server", changing->authoriser);
 	draft.content = content;
-	draft.unless_same = !strcmp(membership, "join");
+	draft.unless_same = !strcmp(changing->membership, "join");
 	return rooms_send(r, task, &draft, &event_id, err);
+}
+
+HEARTH_SUSPENDS static int change_to(struct rooms *r, struct hearth_task *task, const struct hearth_request *req,
+				     const struct member_args *args, const char *user_id, const char *membership,
+				     bool with_profile, struct hearth_error *err)
+{
+	const struct changing changing = { .room_id = args->room_id, .user_id = user_id, .membership = membership,
+					   .with_profile = with_profile };
+
+	return change(r, task, req, &changing, args, err);
 }
 
 HEARTH_SUSPENDS static int find_room(struct rooms *r, struct hearth_task *task, const char *id, const char **ret_room_id,
@@ -95,54 +113,93 @@ static void write_room_id(struct hearth_request *req, const char *room_id)
 	hearth_write_end(req->out);
 }
 
-HEARTH_SUSPENDS static int check_hook(struct rooms *r, struct hearth_task *task, const char *hook, const char *user_id,
-				      const char *room_id, const char *target, bool invited, struct hearth_error *err)
+static bool is(const char *membership, const char *wanted)
 {
-	struct hearth_hook_room subject = { .user_id = user_id, .room_id = room_id, .target = target, .invited = invited };
-	int rc = r->hooks->present(r->host, hook) ? r->hooks->run(r->host, task, hook, &subject, err) : 0;
-
-	return rc < 0 ? rc : 0;
+	return membership && !strcmp(membership, wanted);
 }
 
-HEARTH_SUSPENDS static int enter(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
-				 const struct member_args *args, const char *membership, struct hearth_error *err)
+/* What stands before a join of somebody who is not in: the name of who lets them in goes into content. */
+HEARTH_SUSPENDS static int prepare_join(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user,
+					const char *room_id, bool invited, const char **ret_authoriser,
+					struct hearth_error *err)
 {
+	int rc = api_may_join(r, task, user, room_id, invited, err);
+
+	*ret_authoriser = NULL;
+	return rc < 0 || invited ? rc : api_find_authoriser(r, task, room_id, user->user_id, ret_authoriser, err);
+}
+
+HEARTH_SUSPENDS static int conclude_join(struct rooms *r, struct hearth_task *task, const char *user_id,
+					 const char *room_id, struct hearth_error *err)
+{
+	api_note_join(r, room_id);
+	return api_follow(r, task, user_id, room_id, err);
+}
+
+int api_check_member(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user,
+		     struct hearth_draft *draft, bool *ret_joins, struct hearth_error *err)
+{
+	const char *membership = hearth_json_get_string(draft->content, "membership"), *authoriser;
 	struct hearth_membership old = { .size = sizeof(old) };
-	const char *user_id = req->user->user_id, *room_id;
-	bool joins;
+	struct hearth_json *content;
 	int rc;
 
-	rc = find_room(r, task, args->room_id, &room_id, err);
-	if (rc >= 0)
-		rc = rooms_membership(r, task, room_id, user_id, &old, err);
-	joins = !strcmp(membership, "join") && !(old.membership && !strcmp(old.membership, "join"));
-	if (rc >= 0 && joins)
-		rc = api_limit_join(r, user_id, room_id, err);
-	if (rc >= 0 && !strcmp(membership, "join"))
-		rc = check_hook(r, task, HEARTH_HOOK_ROOM_MAY_JOIN, user_id, room_id, NULL,
-				old.membership && !strcmp(old.membership, "invite"), err);
-	/* Joining again changes nothing, and is no way to change a name either (that is the profile's). */
-	if (rc >= 0 && (joins || strcmp(membership, "join")))
-		rc = change(r, task, req, room_id, user_id, membership, true, args, err);
-	if (rc >= 0 && joins) {
-		api_note_join(r, room_id);
-		rc = api_follow(r, task, user_id, room_id, err);
+	*ret_joins = false;
+	if (is(membership, "invite")) {
+		rc = api_limit_invite(r, draft->room_id, draft->state_key, user->user_id, err);
+		return rc < 0 ? rc : api_may_invite(r, task, user->user_id, draft->room_id, draft->state_key, err);
 	}
-	if (rc >= 0)
-		write_room_id(req, room_id);
-	return rc;
+	if (!is(membership, "join") || strcmp(draft->state_key, user->user_id))
+		return 0;
+	rc = rooms_membership(r, task, draft->room_id, user->user_id, &old, err);
+	if (rc < 0 || is(old.membership, "join"))
+		return rc;
+	*ret_joins = true;
+	rc = prepare_join(r, task, user, draft->room_id, is(old.membership, "invite"), &authoriser, err);
+	if (rc < 0 || !authoriser)
+		return rc;
+	content = hearth_json_object_copy(r->tasks->arena(task), draft->content);
+	hearth_json_set_string(content, "join_authorised_via_users_server", authoriser);
+	draft->content = content;
+	return 0;
 }
 
 HEARTH_SUSPENDS static int post_join(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				     struct hearth_error *err)
 {
-	return enter(self, task, req, fields, "join", err);
+	struct rooms *r = self;
+	const struct member_args *args = fields;
+	struct hearth_membership old = { .size = sizeof(old) };
+	struct changing changing = { .membership = "join", .user_id = req->user->user_id, .with_profile = true };
+	int rc = find_room(r, task, args->room_id, &changing.room_id, err);
+
+	if (rc >= 0)
+		rc = rooms_membership(r, task, changing.room_id, changing.user_id, &old, err);
+	/* Joining again changes nothing, and is no way to change a name either (that is the profile's). */
+	if (rc >= 0 && !is(old.membership, "join")) {
+		rc = prepare_join(r, task, req->user, changing.room_id, is(old.membership, "invite"), &changing.authoriser, err);
+		if (rc >= 0)
+			rc = change(r, task, req, &changing, args, err);
+		if (rc >= 0)
+			rc = conclude_join(r, task, changing.user_id, changing.room_id, err);
+	}
+	if (rc >= 0)
+		write_room_id(req, changing.room_id);
+	return rc;
 }
 
 HEARTH_SUSPENDS static int post_knock(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				      struct hearth_error *err)
 {
-	return enter(self, task, req, fields, "knock", err);
+	const struct member_args *args = fields;
+	struct changing changing = { .membership = "knock", .user_id = req->user->user_id, .with_profile = true };
+	int rc = find_room(self, task, args->room_id, &changing.room_id, err);
+
+	if (rc >= 0)
+		rc = change(self, task, req, &changing, args, err);
+	if (rc >= 0)
+		write_room_id(req, changing.room_id);
+	return rc;
 }
 
 HEARTH_SUSPENDS static int post_leave(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -153,9 +210,11 @@ HEARTH_SUSPENDS static int post_leave(void *self, struct hearth_task *task, stru
 	struct hearth_membership old = { .size = sizeof(old) };
 	int rc = rooms_membership(r, task, args->room_id, req->user->user_id, &old, err);
 
-	if (rc < 0 || (old.membership && !strcmp(old.membership, "leave")))
-		return rc;
-	return change(r, task, req, args->room_id, req->user->user_id, "leave", false, args, err);
+	if (rc >= 0 && !is(old.membership, "leave"))
+		rc = change_to(r, task, req, args, req->user->user_id, "leave", false, err);
+	if (rc >= 0 && r->forget_on_leave)
+		rc = rooms_forget(r, task, args->room_id, req->user->user_id, err);
+	return rc;
 }
 
 HEARTH_SUSPENDS static int post_invite(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -166,9 +225,8 @@ HEARTH_SUSPENDS static int post_invite(void *self, struct hearth_task *task, str
 	int rc = api_limit_invite(r, args->room_id, args->user_id, req->user->user_id, err);
 
 	if (rc >= 0)
-		rc = check_hook(r, task, HEARTH_HOOK_ROOM_MAY_INVITE, req->user->user_id, args->room_id, args->user_id, false,
-				err);
-	return rc < 0 ? rc : change(r, task, req, args->room_id, args->user_id, "invite", true, args, err);
+		rc = api_may_invite(r, task, req->user->user_id, args->room_id, args->user_id, err);
+	return rc < 0 ? rc : change_to(r, task, req, args, args->user_id, "invite", true, err);
 }
 
 /* Kick and unban are both a leave; each is only for those whom it can concern. */
@@ -184,7 +242,7 @@ HEARTH_SUSPENDS static int put_out(struct rooms *r, struct hearth_task *task, st
 	if (unban ? strcmp(now, "ban") : !strcmp(now, "leave") || !strcmp(now, "ban"))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "%.80s is not %s", args->user_id,
 				unban ? "banned" : "in the room");
-	return change(r, task, req, args->room_id, args->user_id, "leave", false, args, err);
+	return change_to(r, task, req, args, args->user_id, "leave", false, err);
 }
 
 HEARTH_SUSPENDS static int post_kick(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -204,7 +262,7 @@ HEARTH_SUSPENDS static int post_ban(void *self, struct hearth_task *task, struct
 {
 	const struct member_args *args = fields;
 
-	return change(self, task, req, args->room_id, args->user_id, "ban", false, args, err);
+	return change_to(self, task, req, args, args->user_id, "ban", false, err);
 }
 
 HEARTH_SUSPENDS static int post_forget(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,

@@ -71,10 +71,22 @@ HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struc
 {
 	const struct send_args *args = fields;
 	struct hearth_draft draft = draft_of(req, args);
+	struct rooms *r = self;
+	bool joins = false;
+	int rc = 0;
 
 	draft.state_key = args->state_key ? args->state_key : "";
 	draft.unless_same = 1;
-	return send_draft(self, task, req, &draft, err);
+	if (!strcmp(draft.type, "m.room.member"))
+		rc = api_check_member(r, task, req->user, &draft, &joins, err);
+	else if (!strcmp(draft.type, "m.room.canonical_alias") && !*draft.state_key)
+		rc = api_check_canonical(r, task, draft.room_id, draft.content, err);
+	if (rc >= 0)
+		rc = send_draft(r, task, req, &draft, err);
+	if (rc < 0 || !joins)
+		return rc;
+	api_note_join(r, draft.room_id);
+	return api_follow(r, task, draft.sender, draft.room_id, err);
 }
 
 HEARTH_SUSPENDS static int put_redaction(void *self, struct hearth_task *task, struct hearth_request *req,

@@ -50,6 +50,11 @@ static const struct hearth_hook_point HOOK_POINTS[] = {
 
 static const struct hearth_field CONFIG[] = {
 	HEARTH_CONFIG(struct rooms, default_version, "default_room_version", .fallback = "11"),
+	HEARTH_CONFIG(struct rooms, forget_on_leave, "forget_rooms_on_leave", .fallback = "false"),
+	HEARTH_CONFIG(struct rooms, members_name, "require_membership_for_aliases", .fallback = "true"),
+	HEARTH_CONFIG(struct rooms, encrypted_presets, "encryption_enabled_by_default_for_room_type", .fallback = "off",
+		      .choices = "all|invite|off"),
+	HEARTH_CONFIG(struct rooms, preset_levels, "default_power_level_content_override"),
 	HEARTH_CONFIG(struct rooms, admin_redaction, "rc_admin_redaction"),
 	HEARTH_CONFIG(struct rooms, invites_at_once, "rc_invites.per_room.burst_count", .fallback = "10"), HEARTH_FIELDS_END
 };

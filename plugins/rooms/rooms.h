@@ -52,6 +52,10 @@ struct rooms {
 	const char                     *server_name;
 	const char                     *default_version; /* default_room_version */
 	const struct hearth_json       *admin_redaction; /* rc_admin_redaction; NULL: such redactions count as messages */
+	bool                            forget_on_leave;  /* forget_rooms_on_leave */
+	bool                            members_name;     /* require_membership_for_aliases */
+	const char                     *encrypted_presets; /* encryption_enabled_by_default_for_room_type */
+	const struct hearth_json       *preset_levels;    /* default_power_level_content_override; NULL */
 	double                          invites_at_once; /* rc_invites.per_room.burst_count: as many may createRoom invite */
 	uint64_t                        hash_key[2]; /* of rooms_secret */
 	int64_t                         number_next, number_end; /* the rest of a block of rooms_number_seq */

@@ -81,6 +81,26 @@ static void choose(struct sync_build *build, const struct hearth_membership *mem
 	}
 }
 
+/* Who wants no invitations sees none (m.invite_permission_config); looked up only where there is one. */
+HEARTH_SUSPENDS static int drop_unwanted(struct sync_build *build, struct hearth_error *err)
+{
+	const struct hearth_accounts *accounts = build->sync->accounts;
+	const struct hearth_json *config;
+	const char *action;
+	int r;
+
+	if (!build->invite_count)
+		return 0;
+	r = accounts->account_data_get(accounts, build->task, build->user_id, /* room_id= */ NULL,
+				       "m.invite_permission_config", &config, err);
+	if (r < 0)
+		return r;
+	action = hearth_json_get_string(config, "default_action");
+	if (action && !strcmp(action, "block"))
+		build->invite_count = 0;
+	return 0;
+}
+
 int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_accounts *accounts = build->sync->accounts;
@@ -100,6 +120,9 @@ int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 	build->knocks = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->knocks));
 	for (size_t i = 0; i < build->membership_count; i++)
 		choose(build, &build->memberships[i], &was_joined, &ignored);
+	r = drop_unwanted(build, err);
+	if (r < 0)
+		return r;
 	build->news |= build->invite_count || build->knock_count;
 	return 0;
 }

@@ -106,10 +106,10 @@ def test_creators_of_version_12(s):
 
 
 def test_aliases_and_directory(s):
-    alice, bob, room = pair(s, "named", room_alias_name="moved", visibility="public")
+    names = {"alias": "#moved:example.com", "alt_aliases": ["#other:example.com", "#far:elsewhere.example"]}
+    alice, bob, room = pair(s, "named", room_alias_name="moved", initial_state=[
+        {"type": "m.room.canonical_alias", "content": names}])
     good(alice.call("PUT", f"/directory/room/{quote('#other:example.com')}", {"room_id": room}))
-    put_state(alice, room, "m.room.canonical_alias",
-              {"alias": "#moved:example.com", "alt_aliases": ["#other:example.com", "#far:elsewhere.example"]})
     new = upgrade(alice, room, "11")
     for name in ("#moved:example.com", "#other:example.com"):
         equal(good(bob.call("GET", f"/directory/room/{quote(name)}"))["room_id"], new)
