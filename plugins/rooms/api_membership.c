@@ -177,7 +177,8 @@ HEARTH_SUSPENDS static int post_join(void *self, struct hearth_task *task, struc
 		rc = rooms_membership(r, task, changing.room_id, changing.user_id, &old, err);
 	/* Joining again changes nothing, and is no way to change a name either (that is the profile's). */
 	if (rc >= 0 && !is(old.membership, "join")) {
-		rc = prepare_join(r, task, req->user, changing.room_id, is(old.membership, "invite"), &changing.authoriser, err);
+		rc = prepare_join(r, task, req->user, changing.room_id, is(old.membership, "invite"),
+				&changing.authoriser, err);
 		if (rc >= 0)
 			rc = change(r, task, req, &changing, args, err);
 		if (rc >= 0)
