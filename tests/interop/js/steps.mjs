@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 
-const STEP_MS = Number(process.env.HEARTH_STEP_MS ?? 30000);
+const STEP_MS = Number(process.env.HEARTH_STEP_MS ?? 60000);
 const steps = [];
 
 // A step that others build upon is marked {base: true}: it runs whichever words were given.
@@ -29,7 +29,7 @@ export async function refused(promise, errcode, status) {
 }
 
 // What look() answers as soon as it is neither false nor missing.
-export async function until(what, look, ms = 10000) {
+export async function until(what, look, ms = 20000) {
 	for (const end = Date.now() + ms; ;) {
 		const found = await look();
 		if (found)
