@@ -100,6 +100,19 @@ static int known_to_plugins(const struct search *search, const char *name)
 	return config_is_noted(search->config, name);
 }
 
+/* 1 where a plugin reads single keys of that section, so that others in it are misspelt. */
+static int is_section_of_plugin(const struct search *search, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	for (known_tables plugin = search->known; plugin && *plugin; plugin++)
+		for (const struct hearth_field *const *table = *plugin; *table; table++)
+			for (const struct hearth_field *field = *table; field->name; field++)
+				if (length && !strncmp(field->name, prefix, length) && field->name[length] == '.')
+					return 1;
+	return 0;
+}
+
 static void walk(const struct search *search, const char *prefix, const struct config_node *node);
 
 static void descend(const struct search *search, const char *name, const struct config_node *node)
@@ -145,7 +158,7 @@ static void visit(const struct search *search, const char *prefix, const struct 
 	if (plugin == 2 && !key)
 		return;
 	if (!key && !plugin && !(host && (strcmp(host->name, name) == 0 || !synapse_key_has_members(prefix)))) {
-		if (synapse_key_has_members(prefix))
+		if (synapse_key_has_members(prefix) || is_section_of_plugin(search, prefix))
 			complain_unknown(search, prefix, member);
 		return;
 	}

@@ -111,6 +111,30 @@ static int check_limits(struct hearth_error *err)
 	return limit_config_read(NULL, err);
 }
 
+/* As the plugin's load would fill its struct, of whose size the table tells. */
+static int check_table(struct hearth_arena *arena, const struct config *config, const struct hearth_field *table,
+		       struct hearth_error *err)
+{
+	size_t size = 0;
+
+	for (const struct hearth_field *field = table; field->name; field++)
+		if (field->offset + sizeof(struct hearth_texts) > size)
+			size = field->offset + sizeof(struct hearth_texts);
+	return config_fill(config, table, hearth_arena_alloc(arena, size), err);
+}
+
+static void check_plugins(struct hearth_arena *arena, const struct config *config, struct report *report)
+{
+	const struct hearth_field *const *const *plugin = ctl_plugin_tables(arena);
+	struct hearth_error err = { 0 };
+
+	for (; *plugin; plugin++)
+		for (const struct hearth_field *const *table = *plugin; *table; table++)
+			if (check_table(arena, config, *table, &err) < 0)
+				error_line(report, &err);
+	config_each_unknown(config, ctl_plugin_tables(arena), warning_line, report);
+}
+
 static void check_all(struct hearth_arena *arena, const struct config *config, struct report *report)
 {
 	static int (*const CHECKS[])(struct hearth_error *err) = { check_server_name, db_check_config, check_listeners,
@@ -123,7 +147,7 @@ static void check_all(struct hearth_arena *arena, const struct config *config, s
 	if (ctl_open_plugins(arena, config, &err) < 0)
 		error_line(report, &err);
 	else
-		config_each_unknown(config, ctl_plugin_tables(arena), warning_line, report);
+		check_plugins(arena, config, report);
 }
 
 int ctl_check_config(int argc, char **argv)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Drives the plugins of sdk/examples in a running server; run starts it with HEARTH_BUILD set to an installed tree."""
+import json
 import os
 import subprocess
 import sys
@@ -121,6 +122,30 @@ def test_hearthctl(s):
                  "  answers hook event.check_spam", "  answers hook auth.check_password"):
         assert line in listed, listed
     assert "guestbook: at migration 1\n" in ctl("migrate")
+    assert "A file of lines NAME:HASH" in subprocess.run(
+        [os.path.join(hearth.BUILD, "bin/hearthctl"), "config", "explain", "password_provider.file"], check=True,
+        capture_output=True, text=True).stdout
+
+
+def test_mistakes_in_the_configuration(s):
+    """A plugin's section is checked as the server's own keys are, without starting."""
+    def check(**section):
+        with open(s.config, encoding="utf-8") as file:
+            config = {**json.load(file), **section}
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", dir=s.folder) as file:
+            json.dump(config, file, indent=1)
+            file.flush()
+            done = subprocess.run([os.path.join(hearth.BUILD, "bin/hearthctl"), "check-config", file.name], check=False,
+                                  capture_output=True, text=True)
+            return done.returncode, done.stdout
+    status, said = check()
+    assert status == 0 and "spam_checker" not in said, said
+    status, said = check(spam_checker={"words": {"a": 1}})
+    assert status == 1 and "spam_checker.words" in said and "expected a list" in said, said
+    status, said = check(spam_checker={"wordz": ["a"]})
+    assert "'spam_checker.wordz' is no known key; did you mean 'words'?" in said, said
+    status, said = check(password_provider={})
+    assert status == 1 and "password_provider.file is missing" in said, said
 
 
 def main():
@@ -139,6 +164,7 @@ def main():
             test_password_provider(s)
             test_guestbook(s, alice, bob)
             test_hearthctl(s)
+            test_mistakes_in_the_configuration(s)
             assert "unknown" not in s.log_text(), s.log_text()  # the plugins' own sections are known
     return 0
 
