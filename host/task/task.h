@@ -20,13 +20,19 @@ struct hearth_task *task_current(void);
 /*
  * Parks the current task until task_wake, the deadline or cancellation: 0, -ETIMEDOUT, -ECANCELED (err is set).
  * timeout_ms 0: the task's own deadline alone. Every suspending function of the host rests on this one.
+ *
+ * It may return 0 for a wake that was meant for an earlier wait, or for none: callers keep what they wait for in a variable
+ * of their own, and park in a loop until that is so.
  */
 HEARTH_SUSPENDS int task_park(struct hearth_task *task, int64_t timeout_ms, struct hearth_error *err);
 
 /* As task_park, but neither deadline nor cancellation ends it: for waits whose memory others write to. */
 HEARTH_SUSPENDS void task_park_firmly(struct hearth_task *task);
 
-/* Makes a parked task run at the loop's next turn; remembered where it is not parked yet. Callable from the loop only. */
+/*
+ * Makes a parked task run at the loop's next turn. Where it is not parked it is remembered, once, and ends the task's next
+ * wait at once, whatever that one waits for. Callable from the loop only.
+ */
 void task_wake(struct hearth_task *task);
 
 /* Its current and every later wait returns -ECANCELED. */
