@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <hearth/matrix/id.h>
+
 #include "keytable.h"
 #include "node.h"
 
@@ -258,4 +260,21 @@ const char *config_folder(const struct config *config)
 {
 	config = config_or_current(config);
 	return config ? config->folder : ".";
+}
+
+int config_check_server_name(struct hearth_error *err)
+{
+	const struct config_node *node = config_find(NULL, "server_name");
+	const char *name;
+
+	int r = config_string(node, "server_name", NULL, &name, err);
+	if (r < 0)
+		return r;
+	if (!name)
+		return hearth_fail(err, -EINVAL, "%s: server_name is missing; expected a line such as "
+				   "'server_name: example.com'", current ? current->root->place : "configuration");
+	if (!hearth_id_is_server_name(name))
+		return hearth_fail(err, -EINVAL, "%s: server_name: '%.80s' is no server name; expected one such as "
+				   "example.com", config_place(node), name);
+	return 0;
 }

@@ -24,6 +24,9 @@ void config_use(struct config *config);
 /* A node by its dotted path ("redis.host"), NULL where absent. config NULL: this process's. */
 const struct config_node *config_find(const struct config *config, const char *path);
 
+/* Whether server_name is there and is one. */
+int config_check_server_name(struct hearth_error *err);
+
 /* The folder of the first file, and a path of the configuration seen from there. As long as the configuration. */
 const char *config_folder(const struct config *config);
 const char *config_resolve(const struct config *config, const char *path);
@@ -65,13 +68,16 @@ int config_bytes(const struct config_node *node, const char *name, int64_t fallb
 int config_fill(const struct config *config, const struct hearth_field *table, void *ret_struct, struct hearth_error *err);
 
 /*
- * Warns (log) about keys that nobody knows, with the nearest known name, and about Synapse's keys that this version does
- * not act on yet. known: tables of the loaded plugins, NULL at the end.
+ * Refuses a key that nobody knows and that is nearly a known one; warns (log) about other keys that nobody knows, and
+ * about Synapse's keys that this version does not act on yet. known: tables of the loaded plugins, NULL at the end.
  */
+int config_refuse_misspelt(const struct config *config, const struct hearth_field *const *const *known,
+			   struct hearth_error *err);
 void config_warn_unknown(const struct config *config, const struct hearth_field *const *const *known);
 
 /* The same complaints, one call each. text: borrowed. */
-typedef void (*config_complaint)(void *closure, const char *text);
+enum config_doubt { CONFIG_MISSPELT = 1, CONFIG_UNKNOWN, CONFIG_UNUSED };
+typedef void (*config_complaint)(void *closure, uint32_t doubt, const char *text);
 void config_each_unknown(const struct config *config, const struct hearth_field *const *const *known,
 			 config_complaint complain, void *closure);
 

@@ -225,7 +225,7 @@ static void test_wrong_types_are_refused_with_their_place(void **state)
 }
 
 struct sample {
-	const char *name, *mode, *user, *secret;
+	const char *name, *mode, *user, *secret, *extent;
 	int64_t lifetime_ms, size, count;
 	bool on;
 	double factor;
@@ -248,6 +248,7 @@ static const struct hearth_field SAMPLE[] = {
 	HEARTH_CONFIG(struct sample, list, "list", .max = 3),
 	HEARTH_CONFIG(struct sample, numbers, "numbers"),
 	HEARTH_CONFIG(struct sample, any, "any"),
+	HEARTH_CONFIG(struct sample, extent, "extent", .choices = "true|false|partly", .fallback = "true"),
 	HEARTH_FIELDS_END
 };
 
@@ -274,6 +275,7 @@ static void test_fill_defaults(void **state)
 	assert_true(sample.on);
 	assert_int_equal(sample.list.count, 0);
 	assert_null(sample.any);
+	assert_string_equal(sample.extent, "true");
 }
 
 static void test_fill_values(void **state)
@@ -285,7 +287,7 @@ static void test_fill_values(void **state)
 	put(folder, "secret", "  hush\n");
 	snprintf(text, sizeof(text),
 		 "name: '5'\nin: {mode: historic, lifetime: 2s}\nuser: '@a:b'\nkey_path: secret\nsize: 1K\ncount: 9\n"
-		 "on_it: off\nfactor: 2\nlist: [a, b]\nnumbers: [1, -2]\nany: {x: [1, 1.5, yes, ~, '1']}\n");
+		 "on_it: off\nextent: off\nfactor: 2\nlist: [a, b]\nnumbers: [1, -2]\nany: {x: [1, 1.5, yes, ~, '1']}\n");
 	assert_int_equal(fill(folder, text, &sample), 0);
 	assert_string_equal(sample.name, "5");
 	assert_string_equal(sample.mode, "historic");
@@ -293,6 +295,7 @@ static void test_fill_values(void **state)
 	assert_int_equal(sample.lifetime_ms, 2000);
 	assert_int_equal(sample.size, 1024);
 	assert_false(sample.on);
+	assert_string_equal(sample.extent, "false");
 	assert_true(sample.factor > 1.9);
 	assert_int_equal(sample.list.count, 2);
 	assert_string_equal(sample.list.items[1], "b");
@@ -333,10 +336,12 @@ static void test_fill_refusals(void **state)
 	}
 }
 
-static void collect(void *closure, const char *text)
+static void collect(void *closure, uint32_t doubt, const char *text)
 {
 	char *all = closure;
 
+	assert_int_equal(doubt, strstr(text, "did you mean") ? CONFIG_MISSPELT :
+				strstr(text, "not acted on") ? CONFIG_UNUSED : CONFIG_UNKNOWN);
 	snprintf(all + strlen(all), 2048 - strlen(all), "%s\n", text);
 }
 
@@ -345,6 +350,7 @@ static void test_unknown_keys(void **state)
 	static const struct hearth_field *const TABLES[] = { SAMPLE, NULL };
 	static const struct hearth_field *const *const KNOWN[] = { TABLES, NULL };
 	struct folder *folder = *state;
+	struct hearth_error err = { 0 };
 	char all[2048] = "";
 
 	assert_int_equal(load(folder, "server_nmae: x\nlisteners:\n - prot: 1\n   x_forwarded: true\nin: {mode: live}\n"
@@ -355,6 +361,8 @@ static void test_unknown_keys(void **state)
 			 0);
 	config_each_unknown(folder->config, KNOWN, collect, all);
 	assert_non_null(strstr(all, "homeserver.yaml:1: 'server_nmae' is no known key; did you mean 'server_name'?"));
+	assert_int_equal(config_refuse_misspelt(folder->config, KNOWN, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "homeserver.yaml:1: 'server_nmae'"));
 	assert_non_null(strstr(all, ":3: 'listeners[].prot' is no known key; did you mean 'port'?"));
 	assert_non_null(strstr(all, ":6: 'zzzzqqq' is no known key\n"));
 	assert_non_null(strstr(all, ":7: 'presence' is not acted on by this version"));

@@ -9,6 +9,7 @@
 
 #include <hearth/matrix/id.h>
 
+#include "keytable.h"
 #include "node.h"
 
 #define TEXT_BYTES_MAX 65536
@@ -65,12 +66,30 @@ static int check_text(const struct config_node *node, const struct hearth_field 
 	return r < 0 ? r : check_format(node, field, text, err);
 }
 
+/*
+ * What is a text though YAML reads it as something else: the choices "true|false|only_for_reauth" take yes and off, and a
+ * key that may be a text or a number ("version: 1.0") is taken as written. NULL where it is neither.
+ */
+static const char *text_of_other_type(const struct config_node *node, const struct hearth_field *field)
+{
+	const struct synapse_key *key = synapse_key_find(field->name);
+	uint32_t type = config_kind(node) == CONFIG_SCALAR ? config_scalar_type(node, NULL, NULL) : 0;
+	int truth;
+
+	if (key && key->types & KEY_TEXT && key->types & KEY_FLOAT && (type == SCALAR_INT || type == SCALAR_FLOAT))
+		return config_text(node);
+	if (!field->choices || strncmp(field->choices, "true|false", 10) != 0 || config_kind(node) != CONFIG_SCALAR ||
+	    config_bool(node, field->name, 0, &truth, NULL) < 0)
+		return NULL;
+	return truth ? "true" : "false";
+}
+
 static int fill_text(const struct config_node *node, const struct hearth_field *field, void *member,
 		     struct hearth_error *err)
 {
-	const char *text;
+	const char *text = text_of_other_type(node, field);
+	int r = text ? 0 : config_string(node, field->name, NULL, &text, err);
 
-	int r = config_string(node, field->name, NULL, &text, err);
 	if (r >= 0 && text)
 		r = check_text(node, field, text, err);
 	if (r >= 0)

@@ -16,9 +16,9 @@
 #include "config/config.h"
 #include "config/generate.h"
 
-static void complain(void *closure, const char *text)
+static void complain(void *closure, uint32_t doubt, const char *text)
 {
-	(void)closure;
+	(void)closure, (void)doubt;
 	fail_msg("the generated configuration has a complaint: %s", text);
 }
 

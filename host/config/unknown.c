@@ -2,6 +2,7 @@
  *
  * host/config/unknown.c - finds keys that nobody reads: misspelt ones, and those of Synapse that wait for their feature.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,7 +141,7 @@ static void complain_unknown(const struct search *search, const char *prefix, co
 	else
 		snprintf(text, sizeof(text), "%s: '%.60s%s%.60s' is no known key", member->key_place, prefix, dot,
 			 member->key);
-	search->complain(search->closure, text);
+	search->complain(search->closure, near ? CONFIG_MISSPELT : CONFIG_UNKNOWN, text);
 }
 
 static void visit(const struct search *search, const char *prefix, const struct config_member *member)
@@ -164,7 +165,7 @@ static void visit(const struct search *search, const char *prefix, const struct 
 	}
 	if (key && !plugin && !host) {
 		snprintf(text, sizeof(text), "%s: '%s' is not acted on by this version", member->key_place, name);
-		search->complain(search->closure, text);
+		search->complain(search->closure, CONFIG_UNUSED, text);
 		return;
 	}
 	descend(search, key ? key->name : name, member->value);
@@ -183,9 +184,25 @@ void config_each_unknown(const struct config *config, known_tables known, config
 	walk(&search, "", search.config->root);
 }
 
-static void log_complaint(void *closure, const char *text)
+static void refuse(void *closure, uint32_t doubt, const char *text)
 {
-	(void)closure;
+	struct hearth_error *err = closure;
+
+	if (doubt == CONFIG_MISSPELT && !err->code)
+		(void)hearth_fail(err, -EINVAL, "%s", text);
+}
+
+int config_refuse_misspelt(const struct config *config, known_tables known, struct hearth_error *err)
+{
+	struct hearth_error found = { 0 };
+
+	config_each_unknown(config, known, refuse, &found);
+	return found.code ? hearth_fail(err, found.code, "%s", found.message) : 0;
+}
+
+static void log_complaint(void *closure, uint32_t doubt, const char *text)
+{
+	(void)closure, (void)doubt;
 	log_warning("config", "%s", text);
 }
 

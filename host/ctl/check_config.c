@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <hearth/matrix/id.h>
-
 #include "config/config.h"
 #include "config/limits.h"
 #include "db/db.h"
+#include "http/http.h"
 #include "keys/keys.h"
 #include "plugin/plugin.h"
+#include "start/start.h"
 
 #include "ctl.h"
 
@@ -34,76 +34,14 @@ static void error_line(struct report *report, struct hearth_error *err)
 	hearth_error_clear(err);
 }
 
-static void warning_line(void *closure, const char *text)
+static void complaint_line(void *closure, uint32_t doubt, const char *text)
 {
 	struct report *report = closure;
+	int is_error = doubt == CONFIG_MISSPELT;
 
-	printf("warning: %s\n", text);
-	report->warnings++;
-}
-
-static int check_server_name(struct hearth_error *err)
-{
-	const struct config_node *node = config_find(NULL, "server_name");
-	const char *name;
-
-	int r = config_string(node, "server_name", NULL, &name, err);
-	if (r < 0)
-		return r;
-	if (!name)
-		return hearth_fail(err, -EINVAL, "server_name is missing; expected a line such as 'server_name: example.com'");
-	if (!hearth_id_is_server_name(name))
-		return hearth_fail(err, -EINVAL, "%s: server_name: '%.80s' is no server name", config_place(node), name);
-	return 0;
-}
-
-static int check_keys(struct hearth_error *err)
-{
-	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
-	struct hearth_signing_key *keys;
-	const char *secret, *path = keys_path(NULL);
-	size_t length, count;
-	char *text;
-
-	int r = config_secret(NULL, "macaroon_secret_key", &secret, err);
-	if (r < 0 || config_text(config_find(NULL, "signing_key")))
-		return r;
-	r = config_read_file(arena, path, 65536, &text, &length, err);
-	if (r < 0)
-		return hearth_error_prefix(err, "%s: signing_key_path", config_place(config_find(NULL, "signing_key_path")));
-	r = keys_parse(arena, path, text, &keys, &count, err);
-	explicit_bzero(text, length);
-	return r;
-}
-
-static int check_listener(const struct config_node *listener, struct hearth_error *err)
-{
-	const char *path, *type;
-	int64_t port;
-
-	int r = config_string(config_get(listener, "path"), "listeners[].path", NULL, &path, err);
-	if (r >= 0)
-		r = config_int(config_get(listener, "port"), "listeners[].port", 1, 65535, 0, &port, err);
-	if (r >= 0)
-		r = config_string(config_get(listener, "type"), "listeners[].type", "http", &type, err);
-	if (r < 0)
-		return r;
-	if ((path != NULL) == (port != 0))
-		return hearth_fail(err, -EINVAL, "%s: a listener has either 'port' or 'path'", config_place(listener));
-	if (strcmp(type, "http") != 0 && strcmp(type, "metrics") != 0 && strcmp(type, "manhole") != 0)
-		return hearth_fail(err, -EINVAL, "%s: listeners[].type: found '%.30s', expected http, metrics or manhole",
-				   config_place(listener), type);
-	return 0;
-}
-
-static int check_listeners(struct hearth_error *err)
-{
-	const struct config_node *listeners = config_find(NULL, "listeners");
-	int r = 0;
-
-	for (size_t i = 0; i < config_size(listeners) && r >= 0; i++)
-		r = check_listener(config_at(listeners, i), err);
-	return r;
+	printf("%s: %s\n", is_error ? "error" : "warning", text);
+	report->errors += is_error;
+	report->warnings += !is_error;
 }
 
 static int check_limits(struct hearth_error *err)
@@ -132,13 +70,13 @@ static void check_plugins(struct hearth_arena *arena, const struct config *confi
 		for (const struct hearth_field *const *table = *plugin; *table; table++)
 			if (check_table(arena, config, *table, &err) < 0)
 				error_line(report, &err);
-	config_each_unknown(config, ctl_plugin_tables(arena), warning_line, report);
+	config_each_unknown(config, ctl_plugin_tables(arena), complaint_line, report);
 }
 
 static void check_all(struct hearth_arena *arena, const struct config *config, struct report *report)
 {
-	static int (*const CHECKS[])(struct hearth_error *err) = { check_server_name, db_check_config, check_listeners,
-								    check_limits, check_keys };
+	static int (*const CHECKS[])(struct hearth_error *err) = { logging_read, config_check_server_name, db_check_config,
+								   http_check_config, check_limits, keys_load };
 	struct hearth_error err = { 0 };
 
 	for (size_t i = 0; i < HEARTH_COUNT(CHECKS); i++)
@@ -166,6 +104,7 @@ int ctl_check_config(int argc, char **argv)
 	} else {
 		config_use(config);
 		check_all(arena, config, &report);
+		keys_finish();
 		config_free(config);
 	}
 	printf("%d error%s, %d warning%s\n", report.errors, report.errors == 1 ? "" : "s", report.warnings,

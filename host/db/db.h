@@ -24,6 +24,10 @@ int db_check_config(struct hearth_error *err);
 HEARTH_SUSPENDS int db_migrate(struct hearth_task *task, const char *plugin, const struct hearth_migration *migrations,
 			       struct hearth_error *err);
 
+/* -EPROTO in that case, without any change. */
+HEARTH_SUSPENDS int db_check_migrations(struct hearth_task *task, const char *plugin,
+					const struct hearth_migration *migrations, struct hearth_error *err);
+
 /* 1 while the database answers. */
 int db_healthy(void);
 

@@ -140,6 +140,15 @@ HEARTH_SUSPENDS static int migrate(struct hearth_task *task, const char *plugin,
 	return r;
 }
 
+HEARTH_SUSPENDS int db_check_migrations(struct hearth_task *task, const char *plugin,
+					const struct hearth_migration *migrations, struct hearth_error *err)
+{
+	int64_t applied;
+	int r = read_latest(task, plugin, &applied, err);
+
+	return r < 0 ? r : check_not_newer(plugin, applied, latest_of(migrations), err);
+}
+
 HEARTH_SUSPENDS int db_migrate(struct hearth_task *task, const char *plugin, const struct hearth_migration *migrations,
 			       struct hearth_error *err)
 {

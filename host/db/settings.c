@@ -73,6 +73,9 @@ static int check_engine(const struct config_node *section, struct hearth_error *
 	const struct config_node *node = config_get(section, "name");
 	const char *name = config_text(node);
 
+	if (!section)
+		return hearth_fail(err, -EINVAL, "database is missing; expected PostgreSQL (name: psycopg2, args: ...), or "
+				   "let ./quickstart make a private one");
 	if (name && !strcmp(name, "psycopg2"))
 		return 0;
 	if (!name || !strcmp(name, "sqlite3"))

@@ -72,7 +72,7 @@ static void takes_what_synapse_takes(void **state)
 static void refuses_the_rest_in_one_line(void **state)
 {
 	(void)state;
-	refuses("server_name: x\n", "sqlite3 is not supported");
+	refuses("server_name: x\n", "database is missing");
 	refuses("database:\n  name: sqlite3\n  args:\n    database: /x.db\n", ".yaml:2: database.name: sqlite3 is not");
 	refuses("database:\n  name: sqlite3\n", "./quickstart");
 	refuses("database:\n  name: mysql\n", "expected psycopg2");

@@ -20,6 +20,8 @@ static struct {
 	const struct hearth_auth *auth;
 	struct listener *listeners[LISTENERS_MAX];
 	size_t listener_count;
+	struct listener_list configured; /* once it is read */
+	bool is_configured;
 	struct event *sweep;
 	bool draining;
 } http;
@@ -77,9 +79,10 @@ int http_declare(const char *plugin, void *self, const struct hearth_endpoint *t
 
 int http_check_config(struct hearth_error *err)
 {
-	struct listener_list list;
+	int r = http.is_configured ? 0 : listener_settings_read(arena(), &http.configured, err);
 
-	return listener_settings_read(arena(), &list, err);
+	http.is_configured = r >= 0;
+	return r;
 }
 
 /* --- listeners --- */
@@ -139,7 +142,7 @@ static int adopt_systemd(struct listener_list *list, struct hearth_error *err)
 	return 0;
 }
 
-int http_listen(const struct listener_settings *settings, struct hearth_error *err)
+static int bind_listener(const struct listener_settings *settings, struct hearth_error *err)
 {
 	struct listener *listener;
 	int r = listener_open(settings, &listener, err);
@@ -152,15 +155,22 @@ int http_listen(const struct listener_settings *settings, struct hearth_error *e
 	return r < 0 ? r : keep(listener, err);
 }
 
+int http_listen(const struct listener_settings *settings, struct hearth_error *err)
+{
+	int r = bind_listener(settings, err);
+
+	return r < 0 ? r : listener_begin(http.listeners[http.listener_count - 1], err);
+}
+
 struct listener *http_listener_at(size_t index)
 {
 	return index < http.listener_count ? http.listeners[index] : NULL;
 }
 
-static int open_listeners(struct hearth_error *err)
+int http_bind(struct hearth_error *err)
 {
-	struct listener_list list;
-	int r = listener_settings_read(arena(), &list, err);
+	int r = http_check_config(err);
+	struct listener_list list = http.configured;
 
 	for (size_t i = 0; r == 0 && i < list.count && !tls_context(); i++)
 		if (list.items[i].tls)
@@ -168,7 +178,7 @@ static int open_listeners(struct hearth_error *err)
 	if (r == 0)
 		r = adopt_systemd(&list, err);
 	for (size_t i = 0; i < list.count && r == 0; i++)
-		r = http_listen(&list.items[i], err);
+		r = bind_listener(&list.items[i], err);
 	return r;
 }
 
@@ -210,7 +220,9 @@ int http_start(struct hearth_error *err)
 	http.sweep = event_new(loop_base(), -1, EV_PERSIST, on_sweep, NULL);
 	if (!http.sweep || event_add(http.sweep, &second) < 0)
 		return hearth_fail(err, -ENOMEM, "the connection timer cannot be set up");
-	return open_listeners(err);
+	for (size_t i = 0; i < http.listener_count && r == 0; i++)
+		r = listener_begin(http.listeners[i], err);
+	return r;
 }
 
 void http_drain(void)

@@ -16,7 +16,11 @@ void http_use_auth(const struct hearth_auth *auth);
 /* Checks the listeners: section (or worker_listeners); no I/O. */
 int http_check_config(struct hearth_error *err);
 
-/* Compiles the routes and opens the listeners of the configuration, systemd's sockets first. */
+/*
+ * Binds the listeners of the configuration, systemd's sockets first: what they cannot have is known before anything else
+ * is begun. Clients are refused until http_start, which compiles the routes.
+ */
+int http_bind(struct hearth_error *err);
 int http_start(struct hearth_error *err);
 /* Stops accepting and closes idle connections; running requests go on, and are the last of their connections. */
 void http_drain(void);

@@ -51,12 +51,13 @@ struct listener_list {
 /* Reads listeners: or worker_listeners:. ret_list in the arena; texts as long as the configuration. */
 int listener_settings_read(struct hearth_arena *arena, struct listener_list *ret_list, struct hearth_error *err);
 
-/* Opens one; ret_listener is owned: listener_free. */
+/* Binds one, which refuses clients until listener_begin; ret_listener is owned: listener_free. */
 int listener_open(const struct listener_settings *settings, struct listener **ret_listener, struct hearth_error *err);
 /* Listens on a socket that is open already. */
 int listener_adopt(const struct listener_settings *settings, int fd, struct listener **ret_listener,
 		   struct hearth_error *err);
 /* Accepts no more; its connections go on, and still need it. */
+int listener_begin(struct listener *listener, struct hearth_error *err);
 void listener_close(struct listener *listener);
 void listener_free(struct listener *listener); /* NULL is allowed */
 int listener_port(const struct listener *listener); /* that the system has given it; -1 for Unix sockets */

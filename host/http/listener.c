@@ -63,7 +63,7 @@ int listener_adopt(const struct listener_settings *settings, int fd, struct list
 	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	listener->accepting = evconnlistener_new(loop_base(), on_accept, listener,
-						 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+						 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	if (!listener->accepting) {
 		int code = -errno;
 
@@ -74,6 +74,14 @@ int listener_adopt(const struct listener_settings *settings, int fd, struct list
 	listener->next = all;
 	all = listener;
 	*ret_listener = listener;
+	return 0;
+}
+
+int listener_begin(struct listener *listener, struct hearth_error *err)
+{
+	if (listen(evconnlistener_get_fd(listener->accepting), BACKLOG) < 0)
+		return hearth_fail(err, -errno, "%s: cannot listen: %s", listener->settings.place, strerror(errno));
+	(void)evconnlistener_enable(listener->accepting);
 	return 0;
 }
 

@@ -27,6 +27,8 @@ static const struct {
 	{ "health", 0 },
 };
 
+static const char *const TLS_KEYS[] = { "tls_certificate_path", "tls_private_key_path" };
+
 static int complain(const struct config_node *node, struct hearth_error *err, const char *problem, const char *what)
 {
 	return hearth_fail(err, -EINVAL, "%s: listeners: %s%s", config_place(node), problem, what);
@@ -107,6 +109,9 @@ static int read_common(const struct config_node *node, struct listener_settings 
 	if (r < 0)
 		return r;
 	settings->tls = tls && !settings->path;
+	for (size_t i = 0; settings->tls && i < HEARTH_COUNT(TLS_KEYS); i++)
+		if (!config_text(config_find(NULL, TLS_KEYS[i])))
+			return complain(node, err, "tls: true needs ", TLS_KEYS[i]);
 	settings->x_forwarded = x_forwarded;
 	return 0;
 }

@@ -43,7 +43,8 @@ static int find_path(const char *key, const char **ret_path, struct hearth_error
 
 static int refuse_file(const char *key, const char *path, struct hearth_error *err)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	unsigned long error = ERR_peek_error();
+	const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
 
 	ERR_clear_error();
 	return hearth_fail(err, -EINVAL, "%s: %s: %s: %s", config_place(config_find(NULL, key)), key, path,

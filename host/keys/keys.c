@@ -29,6 +29,7 @@ static struct {
 	uint8_t                    derived[32];
 	const void                *hmac_key;
 	size_t                     hmac_key_size;
+	const char                *made; /* a file that keys_finish takes away again */
 } keys;
 
 static struct hearth_arena *arena(void)
@@ -162,7 +163,14 @@ static int ensure_registration_secret(struct hearth_error *err)
 	hearth_id_random(secret, sizeof(secret));
 	int r = keys_write_new(path, secret, err);
 	explicit_bzero(secret, sizeof(secret));
+	if (r >= 0)
+		keys.made = path;
 	return r;
+}
+
+void keys_keep(void)
+{
+	keys.made = NULL;
 }
 
 int keys_load(struct hearth_error *err)
@@ -180,6 +188,8 @@ int keys_load(struct hearth_error *err)
 
 void keys_finish(void)
 {
+	if (keys.made)
+		unlink(keys.made);
 	if (keys.signing)
 		explicit_bzero(keys.signing, keys.signing_count * sizeof(*keys.signing));
 	hearth_arena_free(keys.arena);

@@ -19,8 +19,10 @@ struct keys_old {
 /*
  * Reads signing_key_path (or signing_key), old_signing_keys and macaroon_secret_key of this process's configuration;
  * makes the file of registration_shared_secret_path where it is named and not there. Errors name file, line and remedy.
+ * What was made goes again with keys_finish unless keys_keep was called: a server that does not start leaves no file.
  */
 int keys_load(struct hearth_error *err);
+void keys_keep(void);
 /* Writes a new signing key file with mode 0600 where there is none yet. */
 int keys_generate(const char *path, struct hearth_error *err);
 /* The file that signing_key_path names, or its default beside the configuration. As long as the configuration. */

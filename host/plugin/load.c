@@ -89,6 +89,16 @@ int plugin_load_all(struct hearth_error *err)
 	return hooks_build(err);
 }
 
+int plugin_check_database(struct hearth_task *task, struct hearth_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plugin_count && r >= 0; i++)
+		if (order[i]->descriptor.migrations)
+			r = db_check_migrations(task, order[i]->descriptor.name, order[i]->descriptor.migrations, err);
+	return r;
+}
+
 int plugin_migrate_all(struct hearth_task *task, struct hearth_error *err)
 {
 	int r = 0;

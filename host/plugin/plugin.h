@@ -19,6 +19,8 @@ int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, stru
 
 /* Loads all, providers before users; tells every missing need in one line each. */
 int plugin_load_all(struct hearth_error *err);
+/* -EPROTO where the database is newer than a plugin; changes nothing. */
+HEARTH_SUSPENDS int plugin_check_database(struct hearth_task *task, struct hearth_error *err);
 /* Migrations and streams' positions, then each plugin's start, then their jobs. */
 HEARTH_SUSPENDS int plugin_start_all(struct hearth_task *task, struct hearth_error *err);
 /* The migrations alone. */

@@ -34,6 +34,12 @@ static int read_level(const struct config_node *node, uint32_t *ret_level, struc
 			config_place(node), text);
 }
 
+struct settings {
+	uint32_t    level, form;
+	const char *file;        /* NULL: standard error */
+	const char *python_path; /* NULL: there is no such file */
+};
+
 static const char *file_of_handlers(const struct config_node *handlers)
 {
 	for (size_t i = 0; i < config_size(handlers); i++) {
@@ -45,35 +51,56 @@ static const char *file_of_handlers(const struct config_node *handlers)
 	return NULL;
 }
 
-int logging_open(struct hearth_error *err)
+/* Everything in one, since a Python file is read for it: file is of the caller's arena. */
+static int read_all(struct hearth_arena *arena, struct settings *ret, struct hearth_error *err)
 {
 	const struct config_node *python_file = config_find(NULL, "worker_log_config");
-	const char *format = config_text(config_find(NULL, "log_format")), *file;
+	const char *format = config_text(config_find(NULL, "log_format")), *python_path;
 	struct config *python = NULL;
-	const char *path;
-	uint32_t level = HEARTH_INFO;
 	int r = 0;
 
+	*ret = (struct settings){ .level = HEARTH_INFO, .file = config_text(config_find(NULL, "log_file")) };
 	python_file = python_file ? python_file : config_find(NULL, "log_config");
-	file = config_resolve(NULL, config_text(config_find(NULL, "log_file")));
-	path = config_resolve(NULL, config_text(python_file));
-	if (path) {
-		r = config_load(&path, 1, &python, err);
+	python_path = config_resolve(NULL, config_text(python_file));
+	if (python_path) {
+		r = config_load(&python_path, 1, &python, err);
 		if (r < 0)
 			return hearth_error_prefix(err, "%s: log_config", config_place(python_file));
-		r = read_level(config_find(python, "root.level"), &level, err);
-		file = file ? file : file_of_handlers(config_find(python, "handlers"));
+		r = read_level(config_find(python, "root.level"), &ret->level, err);
+		if (!ret->file)
+			ret->file = file_of_handlers(config_find(python, "handlers"));
+		ret->python_path = python_path;
 	}
 	if (r >= 0)
-		r = read_level(config_find(NULL, "log_level"), &level, err);
+		r = read_level(config_find(NULL, "log_level"), &ret->level, err);
 	if (r >= 0 && format && strcmp(format, "human") && strcmp(format, "json"))
 		r = hearth_fail(err, -EINVAL, "%s: log_format '%.40s': expected human or json",
 				config_place(config_find(NULL, "log_format")), format);
-	if (r >= 0)
-		r = log_open(level, format && !strcmp(format, "json") ? LOG_JSON : LOG_HUMAN, file, err);
-	if (r >= 0 && path)
-		log_info("log", "of %s the root level and the file name are taken; its formatters, filters and levels of single"
-			 " loggers are not", path);
+	ret->form = format && !strcmp(format, "json") ? LOG_JSON : LOG_HUMAN;
+	ret->file = ret->file ? config_resolve(NULL, hearth_arena_strdup(arena, ret->file)) : NULL;
 	config_free(python);
+	return r;
+}
+
+int logging_read(struct hearth_error *err)
+{
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
+	struct settings settings;
+	int r = read_all(arena, &settings, err);
+
+	return r < 0 ? r : log_open(settings.level, settings.form, NULL, err);
+}
+
+int logging_open(struct hearth_error *err)
+{
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
+	struct settings settings;
+	int r = read_all(arena, &settings, err);
+
+	if (r >= 0)
+		r = log_open(settings.level, settings.form, settings.file, err);
+	if (r >= 0 && settings.python_path)
+		log_warning("log", "of %s the root level and the file name are taken; its formatters, filters and levels of "
+			    "single loggers are not", settings.python_path);
 	return r;
 }

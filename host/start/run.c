@@ -73,6 +73,38 @@ static void on_lease_lost(void *argument)
 	on_stop();
 }
 
+#define TABLES_MAX 255
+
+typedef const struct hearth_field *const *tables[TABLES_MAX + 1];
+
+/* The configuration tables of the loaded plugins, NULL at the end. */
+static void known_tables(tables known)
+{
+	const struct plugin *plugin;
+	size_t count = 0;
+
+	for (size_t i = 0; (plugin = plugin_at(i)) && count < TABLES_MAX; i++)
+		if (plugin_descriptor(plugin)->config)
+			known[count++] = plugin_descriptor(plugin)->config;
+	known[count] = NULL;
+}
+
+static int refuse_misspelt_keys(struct hearth_error *err)
+{
+	tables known;
+
+	known_tables(known);
+	return config_refuse_misspelt(NULL, known, err);
+}
+
+static void warn_unknown_keys(void)
+{
+	tables known;
+
+	known_tables(known);
+	config_warn_unknown(NULL, known);
+}
+
 HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 {
 	struct hearth_error err = { 0 };
@@ -83,7 +115,14 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 	task_set_deadline(task, 0);
 	r = db_start(task, &err);
 	if (r >= 0)
+		r = plugin_check_database(task, &err);
+	if (r >= 0)
+		r = logging_open(&err);
+	if (r >= 0) {
+		keys_keep();
+		warn_unknown_keys();
 		r = lease_start(task, on_lease_lost, &err);
+	}
 	if (r >= 0)
 		r = plugin_start_all(task, &err);
 	if (r >= 0)
@@ -169,24 +208,14 @@ static void on_reload(void)
 	sd_notify(0, "READY=1");
 }
 
-static void warn_unknown_keys(void)
-{
-	const struct hearth_field *const *known[256] = { NULL };
-	const struct plugin *plugin;
-	size_t count = 0;
-
-	for (size_t i = 0; (plugin = plugin_at(i)) && count < HEARTH_COUNT(known) - 1; i++)
-		if (plugin_descriptor(plugin)->config)
-			known[count++] = plugin_descriptor(plugin)->config;
-	config_warn_unknown(NULL, known);
-}
-
 /* Everything that needs no loop: a mistake in the configuration ends here, before anything is touched. */
 static int prepare(struct hearth_error *err)
 {
 	int r;
 
-	r = logging_open(err);
+	r = logging_read(err);
+	if (r >= 0)
+		r = config_check_server_name(err);
 	if (r >= 0)
 		r = db_check_config(err);
 	if (r >= 0)
@@ -206,7 +235,9 @@ static int prepare(struct hearth_error *err)
 	if (r >= 0)
 		r = plugin_load_all(err);
 	if (r >= 0)
-		warn_unknown_keys();
+		r = refuse_misspelt_keys(err);
+	if (r >= 0)
+		r = http_bind(err);
 	return r;
 }
 

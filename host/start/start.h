@@ -22,6 +22,9 @@ int options_read(int argc, char **argv, struct options *ret_options, struct hear
 void options_print_help(void);
 
 /* --- logging.c: log_level, log_format, log_file, and what log_config says of them --- */
+/* Reads them; level and format hold from now on, still on standard error. */
+int logging_read(struct hearth_error *err);
+/* Goes over to the log file, once it is certain that the server starts: a refused configuration leaves no file. */
 int logging_open(struct hearth_error *err);
 
 /* --- choose.c: plugins: of the configuration, else all there are; then modules: --- */
