@@ -27,13 +27,12 @@ int api_follow(struct rooms *r, struct hearth_task *task, const char *user_id, c
 
 /*
  * limits.c: Synapse's limiters. Every event that a user sends counts under rc_message, save redactions of what others
- * said, where rc_admin_redaction is configured. event_id: what is redacted; NULL: nothing that is known.
+ * said, where rc_admin_redaction is configured.
  */
 HEARTH_MUST_CHECK
 int api_limit_message(struct rooms *r, const char *user_id, struct hearth_error *err);
-HEARTH_SUSPENDS HEARTH_MUST_CHECK
-int api_limit_redaction(struct rooms *r, struct hearth_task *task, const char *user_id, const char *event_id,
-			struct hearth_error *err);
+HEARTH_MUST_CHECK
+int api_limit_redaction(struct rooms *r, const char *user_id, const char *target_sender, struct hearth_error *err);
 /* rc_joins.local, and whether rc_joins_per_room has room for one more; api_note_join counts there once it has happened. */
 HEARTH_MUST_CHECK
 int api_limit_join(struct rooms *r, const char *user_id, const char *room_id, struct hearth_error *err);
@@ -59,6 +58,10 @@ int api_may_invite(struct rooms *r, struct hearth_task *task, const char *invite
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int api_find_authoriser(struct rooms *r, struct hearth_task *task, const char *room_id, const char *user_id,
 			const char **ret_user_id, struct hearth_error *err);
+
+/* Guests leave a room that has closed to them; each of them says so itself. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_expel_guests(struct rooms *r, struct hearth_task *task, const char *room_id, struct hearth_error *err);
 
 /*
  * api_membership.c: a draft of m.room.member that a client wrote itself is held to what the endpoints of membership are;

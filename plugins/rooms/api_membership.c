@@ -145,6 +145,9 @@ int api_check_member(struct rooms *r, struct hearth_task *task, const struct hea
 	int rc;
 
 	*ret_joins = false;
+	if ((user->flags & HEARTH_REQUESTER_GUEST) &&
+	    (strcmp(draft->state_key, user->user_id) || (!is(membership, "join") && !is(membership, "leave"))))
+		return hearth_refuse(err, 403, "M_GUEST_ACCESS_FORBIDDEN", "guests join and leave, and that is all");
 	if (is(membership, "invite")) {
 		rc = api_limit_invite(r, draft->room_id, draft->state_key, user->user_id, err);
 		return rc < 0 ? rc : api_may_invite(r, task, user->user_id, draft->room_id, draft->state_key, err);
@@ -294,21 +297,21 @@ HEARTH_SUSPENDS static int get_joined(void *self, struct hearth_task *task, stru
 	return 0;
 }
 
-#define MEMBER(path_, fields_, handler_)                                                                  \
+#define MEMBER(path_, access_, fields_, handler_)                                                         \
 	{ .method = "POST", .path = "/_matrix/client/v3/" path_, .also = "api/v1 r0 unstable",            \
-	  .access = HEARTH_ACCESS_GUEST, .flags = HEARTH_ENDPOINT_OPTIONAL_BODY,                        \
+	  .access = HEARTH_ACCESS_##access_, .flags = HEARTH_ENDPOINT_OPTIONAL_BODY,                      \
 	  .fields = fields_, .args_size = sizeof(struct member_args), .handler = handler_ }
 
 const struct hearth_endpoint MEMBERSHIP_ENDPOINTS[] = {
-	MEMBER("join/{roomIdOrAlias}", JOIN_ARGS, post_join),
-	MEMBER("rooms/{roomId}/join", JOIN_ID_ARGS, post_join),
-	MEMBER("knock/{roomIdOrAlias}", JOIN_ARGS, post_knock),
-	MEMBER("rooms/{roomId}/leave", SELF_ARGS, post_leave),
-	MEMBER("rooms/{roomId}/forget", SELF_ARGS, post_forget),
-	MEMBER("rooms/{roomId}/invite", OTHER_ARGS, post_invite),
-	MEMBER("rooms/{roomId}/kick", OTHER_ARGS, post_kick),
-	MEMBER("rooms/{roomId}/ban", OTHER_ARGS, post_ban),
-	MEMBER("rooms/{roomId}/unban", OTHER_ARGS, post_unban),
+	MEMBER("join/{roomIdOrAlias}", GUEST, JOIN_ARGS, post_join),
+	MEMBER("rooms/{roomId}/join", GUEST, JOIN_ID_ARGS, post_join),
+	MEMBER("knock/{roomIdOrAlias}", USER, JOIN_ARGS, post_knock),
+	MEMBER("rooms/{roomId}/leave", GUEST, SELF_ARGS, post_leave),
+	MEMBER("rooms/{roomId}/forget", USER, SELF_ARGS, post_forget),
+	MEMBER("rooms/{roomId}/invite", USER, OTHER_ARGS, post_invite),
+	MEMBER("rooms/{roomId}/kick", USER, OTHER_ARGS, post_kick),
+	MEMBER("rooms/{roomId}/ban", USER, OTHER_ARGS, post_ban),
+	MEMBER("rooms/{roomId}/unban", USER, OTHER_ARGS, post_unban),
 	{ .method = "GET", .path = "/_matrix/client/v3/joined_rooms", .also = "api/v1 r0 unstable",
 	  .access = HEARTH_ACCESS_GUEST, .handler = get_joined },
 	HEARTH_ENDPOINTS_END

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <hearth/matrix/id.h>
+
 struct send_args {
 	const char               *room_id, *type, *state_key, *txn_id, *event_id, *reason;
 	int64_t                   ts;
@@ -50,20 +52,60 @@ HEARTH_SUSPENDS static int send_draft(struct rooms *r, struct hearth_task *task,
 	return rc;
 }
 
+/*
+ * Counts and checks a redaction. What makes the room what it is, is not for users to redact; an event that is not known
+ * here may be known elsewhere.
+ */
+HEARTH_SUSPENDS static int check_redaction(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft,
+					   struct hearth_error *err)
+{
+	struct hearth_stored_event *target;
+	int rc = rooms_events(r, task, &draft->redacts, 1, &target, err);
+
+	if (rc >= 0)
+		rc = api_limit_redaction(r, draft->sender, target->event_id ? target->sender : NULL, err);
+	if (rc < 0 || !target->event_id)
+		return rc;
+	if (strcmp(target->room_id, draft->room_id))
+		return hearth_refuse(err, 400, "M_UNKNOWN", "an event of another room cannot be redacted");
+	if (target->state_key && (!strcmp(target->type, "m.room.create") || !strcmp(target->type, "m.room.server_acl")))
+		return hearth_refuse(err, 403, "M_FORBIDDEN", "%s cannot be redacted", target->type);
+	return 0;
+}
+
+/* A redaction that is sent as a message names its event in the content, whatever the version of the room. */
+static int take_redacts(struct hearth_arena *arena, struct hearth_draft *draft, struct hearth_error *err)
+{
+	struct hearth_json *content;
+
+	draft->redacts = hearth_json_get_string(draft->content, "redacts");
+	if (!draft->redacts)
+		return hearth_refuse(err, 400, "M_MISSING_PARAM", "redacts: missing");
+	if (!hearth_id_is_event(draft->redacts))
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "redacts: expected an event id");
+	content = hearth_json_object_copy(arena, draft->content);
+	hearth_json_remove(content, "redacts");
+	draft->content = content;
+	return 0;
+}
+
 HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				       struct hearth_error *err)
 {
 	struct hearth_draft draft = draft_of(req, fields);
-	int rc;
+	bool redaction = !strcmp(draft.type, "m.room.redaction");
+	int rc = redaction ? take_redacts(req->arena, &draft, err) : 0;
 
-	/* A redaction that is sent as a message names its event in the content (version 11) or at the top (before). */
-	if (!strcmp(draft.type, "m.room.redaction"))
-		draft.redacts = hearth_json_get_string(draft.content, "redacts");
-	rc = draft.redacts ? api_limit_redaction(self, task, draft.sender, draft.redacts, err)
-			   : api_limit_message(self, draft.sender, err);
+	if (rc >= 0)
+		rc = redaction ? check_redaction(self, task, &draft, err) : api_limit_message(self, draft.sender, err);
 	if (rc >= 0)
 		rc = api_check_relation(self, task, &draft, err);
 	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
+}
+
+static bool is_text(const char *text, const char *wanted)
+{
+	return text && !strcmp(text, wanted);
 }
 
 HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -83,6 +125,9 @@ HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struc
 		rc = api_check_canonical(r, task, draft.room_id, draft.content, err);
 	if (rc >= 0)
 		rc = send_draft(r, task, req, &draft, err);
+	if (rc >= 0 && !strcmp(draft.type, "m.room.guest_access") && !*draft.state_key &&
+	    !is_text(hearth_json_get_string(draft.content, "guest_access"), "can_join"))
+		rc = api_expel_guests(r, task, draft.room_id, err);
 	if (rc < 0 || !joins)
 		return rc;
 	api_note_join(r, draft.room_id);
@@ -102,19 +147,19 @@ HEARTH_SUSPENDS static int put_redaction(void *self, struct hearth_task *task, s
 	draft.type = "m.room.redaction";
 	draft.content = content;
 	draft.redacts = args->event_id;
-	rc = api_limit_redaction(self, task, draft.sender, draft.redacts, err);
+	rc = check_redaction(self, task, &draft, err);
 	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
 }
 
-#define SEND(suffix_, limit_, fields_, handler_)                                                                    \
+#define SEND(suffix_, access_, limit_, fields_, handler_)                                                           \
 	{ .method = "PUT", .path = "/_matrix/client/v3/rooms/{roomId}/" suffix_, .also = "api/v1 r0 unstable",      \
-	  .access = HEARTH_ACCESS_GUEST, .limit = limit_, .fields = fields_,                                        \
+	  .access = HEARTH_ACCESS_##access_, .limit = limit_, .fields = fields_,                                        \
 	  .args_size = sizeof(struct send_args), .handler = handler_ }
 
 const struct hearth_endpoint SEND_ENDPOINTS[] = {
-	SEND("send/{eventType}/{txnId}", NULL, SEND_ARGS, put_message),
-	SEND("state/{eventType}", "rc_message", STATE_ARGS, put_state),
-	SEND("state/{eventType}/{stateKey}", "rc_message", STATE_KEY_ARGS, put_state),
-	SEND("redact/{eventId}/{txnId}", NULL, REDACT_ARGS, put_redaction),
+	SEND("send/{eventType}/{txnId}", GUEST, NULL, SEND_ARGS, put_message),
+	SEND("state/{eventType}", GUEST, "rc_message", STATE_ARGS, put_state),
+	SEND("state/{eventType}/{stateKey}", GUEST, "rc_message", STATE_KEY_ARGS, put_state),
+	SEND("redact/{eventId}/{txnId}", USER, NULL, REDACT_ARGS, put_redaction),
 	HEARTH_ENDPOINTS_END
 };

@@ -183,15 +183,15 @@ HEARTH_SUSPENDS static int get_joined_members(void *self, struct hearth_task *ta
 	return 0;
 }
 
-#define READ(suffix_, fields_, handler_)                                                                       \
+#define READ(suffix_, access_, fields_, handler_)                                                              \
 	{ .method = "GET", .path = "/_matrix/client/v3/rooms/{roomId}/" suffix_, .also = "api/v1 r0 unstable", \
-	  .access = HEARTH_ACCESS_GUEST, .fields = fields_, .args_size = sizeof(struct state_args), .handler = handler_ }
+	  .access = HEARTH_ACCESS_##access_, .fields = fields_, .args_size = sizeof(struct state_args), .handler = handler_ }
 
 const struct hearth_endpoint STATE_ENDPOINTS[] = {
-	READ("state", ALL_ARGS, get_state),
-	READ("state/{eventType}", ONE_ARGS, get_one),
-	READ("state/{eventType}/{stateKey}", ONE_KEY_ARGS, get_one),
-	READ("members", MEMBER_ARGS, get_members),
-	READ("joined_members", ALL_ARGS, get_joined_members),
+	READ("state", GUEST, ALL_ARGS, get_state),
+	READ("state/{eventType}", GUEST, ONE_ARGS, get_one),
+	READ("state/{eventType}/{stateKey}", GUEST, ONE_KEY_ARGS, get_one),
+	READ("members", GUEST, MEMBER_ARGS, get_members),
+	READ("joined_members", USER, ALL_ARGS, get_joined_members),
 	HEARTH_ENDPOINTS_END
 };

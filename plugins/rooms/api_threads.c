@@ -167,7 +167,7 @@ HEARTH_SUSPENDS static int get_threads(void *self, struct hearth_task *task, str
 
 const struct hearth_endpoint THREAD_ENDPOINTS[] = {
 	{ .method = "GET", .path = "/_matrix/client/v1/rooms/{roomId}/threads",
-	  .access = HEARTH_ACCESS_GUEST, .fields = THREADS_ARGS, .args_size = sizeof(struct threads_args),
+	  .access = HEARTH_ACCESS_USER, .fields = THREADS_ARGS, .args_size = sizeof(struct threads_args),
 	  .handler = get_threads },
 	HEARTH_ENDPOINTS_END
 };

@@ -19,11 +19,25 @@ HEARTH_SUSPENDS static int run_hook(struct rooms *r, struct hearth_task *task, c
 	return rc < 0 ? rc : 0;
 }
 
+HEARTH_SUSPENDS static int check_guest(struct rooms *r, struct hearth_task *task, const char *room_id,
+				       struct hearth_error *err)
+{
+	const char *type = "m.room.guest_access", *state_key = "";
+	const struct hearth_event *access;
+	int rc = rooms_current_parsed(r, task, room_id, &type, &state_key, 1, &access, err);
+
+	if (rc < 0 || (access && is(hearth_json_get_string(access->content, "guest_access"), "can_join")))
+		return rc;
+	return hearth_refuse(err, 403, "M_GUEST_ACCESS_FORBIDDEN", "this room lets no guests in");
+}
+
 int api_may_join(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user, const char *room_id,
 		 bool invited, struct hearth_error *err)
 {
-	int rc = api_limit_join(r, user->user_id, room_id, err);
+	int rc = user->flags & HEARTH_REQUESTER_GUEST ? check_guest(r, task, room_id, err) : 0;
 
+	if (rc >= 0)
+		rc = api_limit_join(r, user->user_id, room_id, err);
 	if (rc < 0 || (user->flags & HEARTH_REQUESTER_ADMIN))
 		return rc;
 	return run_hook(r, task, HEARTH_HOOK_ROOM_MAY_JOIN,
@@ -119,4 +133,37 @@ int api_find_authoriser(struct rooms *r, struct hearth_task *task, const char *r
 	if (rc < 0 || !satisfied)
 		return rc;
 	return find_inviter(r, task, room_id, state[0], state[2], ret_user_id, err);
+}
+
+/* ---- guests (spec client-server, "Guest Access") ----------------------------------------------------------------- */
+
+/* The names of guests are digits alone; nobody else can have such a one. */
+static bool is_guest_name(const char *user_id)
+{
+	size_t digits = strspn(user_id + 1, "0123456789");
+
+	return digits && user_id[1 + digits] == ':';
+}
+
+int api_expel_guests(struct rooms *r, struct hearth_task *task, const char *room_id, struct hearth_error *err)
+{
+	struct hearth_draft *drafts;
+	struct rooms_batch batch = { 0 };
+	struct hearth_texts members;
+	struct hearth_json *content;
+	const char *const *event_ids;
+	int rc = rooms_members(r, task, room_id, "join", /* local_only= */ 1, &members, err);
+
+	if (rc >= 0)
+		rc = api_member_content(r, task, NULL, "leave", NULL, &content, err);
+	if (rc < 0)
+		return rc;
+	drafts = hearth_arena_array_of(r->tasks->arena(task), struct hearth_draft, members.count);
+	for (size_t i = 0; i < members.count; i++)
+		if (is_guest_name(members.items[i]))
+			drafts[batch.count++] = (struct hearth_draft){ .size = sizeof(struct hearth_draft), .room_id = room_id,
+								       .sender = members.items[i], .type = "m.room.member",
+								       .state_key = members.items[i], .content = content };
+	batch.drafts = drafts;
+	return batch.count ? rooms_send_batch(r, task, &batch, NULL, &event_ids, err) : 0;
 }

@@ -9,18 +9,9 @@ int api_limit_message(struct rooms *r, const char *user_id, struct hearth_error 
 	return r->limits->check("rc_message", user_id, err);
 }
 
-int api_limit_redaction(struct rooms *r, struct hearth_task *task, const char *user_id, const char *event_id,
-			struct hearth_error *err)
+int api_limit_redaction(struct rooms *r, const char *user_id, const char *target_sender, struct hearth_error *err)
 {
-	struct hearth_stored_event *event;
-	int rc;
-
-	if (!r->admin_redaction || !event_id)
-		return api_limit_message(r, user_id, err);
-	rc = rooms_events(r, task, &event_id, 1, &event, err);
-	if (rc < 0)
-		return rc;
-	if (!event->event_id || !strcmp(event->sender, user_id))
+	if (!r->admin_redaction || !target_sender || !strcmp(target_sender, user_id))
 		return api_limit_message(r, user_id, err);
 	return r->limits->check("rc_admin_redaction", user_id, err);
 }

@@ -34,6 +34,13 @@ class Person:
         self.id, self.token, self.device = server.register(name, admin=admin)
         self.since = None
 
+    @classmethod
+    def of(cls, server, user_id, token):
+        """Somebody who is registered already."""
+        person = cls.__new__(cls)
+        person.server, person.id, person.token, person.device, person.since = server, user_id, token, None, None
+        return person
+
     def call(self, method, path, body=None, query=None, **more):
         if query:
             path += "?" + urllib.parse.urlencode(query)

@@ -311,6 +311,50 @@ def test_redaction(s):
     topic = good(put_state(alice, room, "m.room.topic", {"topic": "t"}))["event_id"]
     good(alice.call("PUT", f"/rooms/{quote(room)}/redact/{quote(topic)}/3", {}))
     equal(state(alice, room, "m.room.topic"), {})
+    for kind in ("m.room.create", "m.room.server_acl"):
+        put_state(alice, room, "m.room.server_acl", {"allow": ["*"]})
+        protected = state(alice, room, kind, format="event")["event_id"]
+        refused(alice.call("PUT", f"/rooms/{quote(room)}/redact/{quote(protected)}/p{kind}", {}), 403, "M_FORBIDDEN")
+    elsewhere = alice.say(alice.create(), "elsewhere", "e")
+    refused(alice.call("PUT", f"/rooms/{quote(room)}/redact/{quote(elsewhere)}/4", {}), 400, "M_UNKNOWN")
+
+
+def test_redaction_sent_as_a_message(s):
+    for version in ("9", "11"):
+        alice, bob, room = pair(s, "sent" + version, room_version=version)
+        event = bob.say(room, "x", "x")
+        path = f"/rooms/{quote(room)}/send/m.room.redaction/"
+        refused(alice.call("PUT", path + "1", {}), 400, "M_MISSING_PARAM")
+        refused(alice.call("PUT", path + "2", {"redacts": "no id"}), 400, "M_INVALID_PARAM")
+        sent = good(alice.call("PUT", path + "3", {"redacts": event, "reason": "r"}))["event_id"]
+        told = good(bob.call("GET", f"/rooms/{quote(room)}/event/{quote(sent)}"))
+        equal((told["redacts"], told["content"]), (event, {"redacts": event, "reason": "r"}))
+        equal(good(bob.call("GET", f"/rooms/{quote(room)}/event/{quote(event)}"))["content"], {})
+
+
+def test_guests(_):
+    with hearth.server(allow_guest_access=True) as s:
+        alice = Person(s, "alice")
+        closed = alice.create(preset="public_chat")
+        room = alice.create(preset="public_chat", initial_state=[
+            {"type": "m.room.guest_access", "content": {"guest_access": "can_join"}}])
+        made = good(s.client("POST", "/register", {}, kind="guest"))
+        guest = Person.of(s, made["user_id"], made["access_token"])
+        refused(post(guest, closed, "join"), 403, "M_GUEST_ACCESS_FORBIDDEN")
+        refused(put_state(guest, closed, "m.room.member", {"membership": "join"}, guest.id), 403, "M_GUEST_ACCESS_FORBIDDEN")
+        good(post(guest, room, "join"))
+        event = guest.say(room, "hello", "g")
+        for what, body in (("invite", {"user_id": alice.id}), ("kick", {"user_id": alice.id}), ("forget", {})):
+            refused(post(guest, room, what, **body), 403, "M_GUEST_ACCESS_FORBIDDEN")
+        refused(put_state(guest, room, "m.room.member", {"membership": "invite"}, "@x:example.com"), 403,
+                "M_GUEST_ACCESS_FORBIDDEN")
+        refused(guest.call("POST", "/createRoom", {}), 403, "M_GUEST_ACCESS_FORBIDDEN")
+        refused(guest.call("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/r", {}), 403, "M_GUEST_ACCESS_FORBIDDEN")
+        for path in ("state", "members", "messages?dir=b", f"event/{quote(event)}", f"context/{quote(event)}"):
+            good(guest.call("GET", f"/rooms/{quote(room)}/{path}"))
+        good(put_state(alice, room, "m.room.guest_access", {"guest_access": "forbidden"}))
+        equal((membership(alice, room, guest), membership(alice, room, alice)), ("leave", "join"))
+        refused(post(guest, room, "join"), 403, "M_GUEST_ACCESS_FORBIDDEN")
 
 
 people.run(globals())
