@@ -234,7 +234,12 @@ static int compare_chains(struct model *model, bool split)
 	return 0;
 }
 
-static int random_graph(struct run *run, const char *version, uint64_t seed, size_t size)
+/* What the graphs have brought about: all of it must happen. */
+struct happened {
+	size_t rejected, soft_failed, merged, outliers;
+};
+
+static int random_graph(struct run *run, const char *version, uint64_t seed, size_t size, struct happened *happened)
 {
 	struct model *model = model_new(run, version, seed);
 
@@ -244,13 +249,20 @@ static int random_graph(struct run *run, const char *version, uint64_t seed, siz
 		struct model_draft draft = random_draft(model);
 
 		must(model_add(model, &draft, prev, count));
-		if (model_random(model, 8) == 0)
+		if (model_random(model, 8) == 0) {
 			must(store_as_outlier(model, model->count - 1));
+			happened->outliers++;
+		}
 		must(model_store(model, model->count - 1));
 		if (model_random(model, 10) == 0)
 			rooms_lru_drop(run->r->room_cache, model->room_id, strlen(model->room_id));
 	}
 	must(model_compare(model));
+	for (size_t i = 0; i < model->count; i++) {
+		happened->rejected += model->events[i].rejected;
+		happened->soft_failed += model->events[i].soft_failed;
+		happened->merged += model->events[i].prev_count > 1;
+	}
 	for (int i = 0; i < 8; i++)
 		must(compare_chains(model, i % 2));
 	return 0;
@@ -260,12 +272,14 @@ int random_graphs_resolve_alike(struct run *run)
 {
 	const char *longer = getenv("HEARTH_TEST_GRAPHS");
 	unsigned long rounds = longer ? strtoul(longer, NULL, 10) : 1;
+	struct happened happened = { 0 };
 	char version[8];
 
 	for (unsigned long seed = 1; seed <= rounds; seed++)
 		for (int number = 1; number <= 12; number++) {
 			snprintf(version, sizeof(version), "%d", number);
-			must(random_graph(run, version, seed, 60));
+			must(random_graph(run, version, seed, 60, &happened));
 		}
+	expect(run, happened.rejected > 20 && happened.soft_failed > 5 && happened.merged > 100 && happened.outliers > 20);
 	return 0;
 }
