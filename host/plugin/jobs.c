@@ -35,7 +35,7 @@ static int64_t random_part(int64_t of_ms)
 	return (int64_t)((double)of_ms * (number / (double)UINT32_MAX));
 }
 
-static void run_once(struct hearth_task *task, const struct running_job *job)
+HEARTH_SUSPENDS static void run_once(struct hearth_task *task, const struct running_job *job)
 {
 	struct hearth_error err = { 0 };
 	int r;
