@@ -204,13 +204,14 @@ static int read_range(const struct history_args *args, int64_t may_read_to, stru
 	if (!args->to || !*args->to)
 		return 0;
 	rc = api_read_point(args->to, &query->to, &query->to_depth, &by_depth, err);
+	if (rc < 0)
+		return rc;
 	/* A point stands before its event, so that pages end there whichever way they come. */
 	query->to -= by_depth;
-	if (rc >= 0 && by_depth != (query->by_depth != 0)) {
-		/* Tokens of two kinds: the stream's order, which both know, is what they have in common. */
+	/* Tokens of two kinds: the stream's order, which both know, is what they have in common. */
+	if (by_depth != (query->by_depth != 0))
 		query->by_depth = 0;
-	}
-	return rc;
+	return 0;
 }
 
 HEARTH_SUSPENDS static int get_messages(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
