@@ -242,7 +242,7 @@ HEARTH_SUSPENDS static int take_all(struct hearth_task *task, const char *const 
 		if (loop_monotonic_ms() >= until_ms)
 			return hearth_fail(err, -EALREADY, "'%s' is the duty of %s",
 					holders.alive ? holders.alive->name : names[0],
-					   holders.alive ? holders.alive->shown : "another process");
+					holders.alive ? holders.alive->shown : "another process");
 		if (holders.alive && !said)
 			log_info("lease", "waiting for '%s', which %s has", holders.alive->name, holders.alive->shown);
 		said = true;
