@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """Kills hearthd and PostgreSQL at random moments under load; what was acknowledged must be there, once, in one order.
 
 HEARTH_CRASH_ROUNDS (4) rounds; HEARTH_CRASH_SEED repeats the choices of a run (not its timing). A round: new rooms, senders,

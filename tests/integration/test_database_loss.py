@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """PostgreSQL in trouble: away, at its limits, dropping sessions, silent in a commit. HEARTH_AWAY_SECONDS (8): how long it is away."""
 import contextlib
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """Bad input to every endpoint, generated from what hearthd says of its endpoints.
 
 Each request is refused with the right 4xx and errcode or, where the input is odd but allowed, served: never a 5xx,

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """What is no proper HTTP, byte by byte: framing, limits of size and number, clients that are slow or leave.
 
 What two servers could read differently is refused and ends the connection; whoever misbehaves disturbs nobody else.

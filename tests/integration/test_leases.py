@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """Leases: one process a name, one writer a stream, whatever dies or hangs."""
 import os
 import signal

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """hearthd as a process: signals, draining, inherited sockets, logs, certificates, limits, what it says of bad plugins."""
 import contextlib
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# slow
 """Rate limits of rooms: each class alone is small, and counts by the key that it should."""
 import hearth
 import people
