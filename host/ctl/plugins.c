@@ -133,6 +133,10 @@ int ctl_plugins(int argc, char **argv)
 	}
 	for (size_t i = 0; r >= 0 && (plugin = plugin_at(i)); i++)
 		print_plugin(plugin);
+	if (r >= 0)
+		puts("hearthd itself");
+	for (const struct hearth_hook_point *point = hook_host_points(); r >= 0 && point->id; point++)
+		printf("  runs hook %s\n", point->id);
 	config_free(config);
 	return r < 0 ? ctl_fail(&err) : CTL_DONE;
 }

@@ -7,6 +7,7 @@
 
 #include "config/limits.h"
 #include "loop/loop.h"
+#include "plugin/plugin.h"
 
 #include <errno.h>
 #include <hearth/matrix/id.h>
@@ -20,8 +21,9 @@
 struct bucket {
 	struct bucket *chained; /* of the same slot */
 	struct bucket *older, *newer;
-	const struct limit_config *limit;
-	double level; /* actions that have not leaked away at at_ms */
+	const char *limiter;
+	double per_second; /* as of the latest action: a hook may give some users another limit */
+	double level;      /* actions that have not leaked away at at_ms */
 	int64_t at_ms;
 	uint64_t hash;
 	char key[];
@@ -101,7 +103,7 @@ static void forget(struct bucket *bucket)
 
 static double level_at(const struct bucket *bucket, int64_t now_ms)
 {
-	double level = bucket->level - (double)(now_ms - bucket->at_ms) / 1000.0 * bucket->limit->per_second;
+	double level = bucket->level - (double)(now_ms - bucket->at_ms) / 1000.0 * bucket->per_second;
 
 	return level > 0 ? level : 0;
 }
@@ -119,7 +121,7 @@ static struct bucket *find(const struct limit_config *limit, const char *key, ui
 {
 	struct bucket *bucket = table.slots[hash & (SLOTS - 1)];
 
-	while (bucket && (bucket->limit != limit || bucket->hash != hash || strcmp(bucket->key, key) != 0))
+	while (bucket && (bucket->limiter != limit->name || bucket->hash != hash || strcmp(bucket->key, key) != 0))
 		bucket = bucket->chained;
 	return bucket;
 }
@@ -130,7 +132,7 @@ static struct bucket *add(const struct limit_config *limit, const char *key, siz
 	struct bucket **slot = &table.slots[hash & (SLOTS - 1)];
 
 	hearth_assert(bucket);
-	bucket->limit = limit;
+	bucket->limiter = limit->name;
 	bucket->hash = hash;
 	memcpy(bucket->key, key, length);
 	bucket->chained = *slot;
@@ -175,6 +177,7 @@ static int apply_at(const struct limit_config *limit, const char *key, double ac
 		expire(now_ms);
 		bucket = add(limit, bounded, length, hash);
 	}
+	bucket->per_second = limit->per_second;
 	bucket->level = level + actions;
 	bucket->at_ms = now_ms;
 	return 0;
@@ -183,9 +186,20 @@ static int apply_at(const struct limit_config *limit, const char *key, double ac
 static int apply(const char *limiter, const char *key, double actions, struct hearth_error *err)
 {
 	const struct limit_config *limit = limit_config_find(limiter);
+	struct hearth_hook_limit asked = { .limiter = limiter, .key = key };
+	struct limit_config own;
 
 	hearth_assert(limit);
-	return apply_at(limit, key, actions, loop_monotonic_ms(), err);
+	own = *limit;
+	asked.per_second = own.per_second;
+	asked.burst_count = own.burst_count;
+	if (hook_ask(HEARTH_HOOK_RATELIMIT_OVERRIDE, &asked)) {
+		own.per_second = asked.per_second;
+		own.burst_count = asked.burst_count;
+		if (own.per_second <= 0)
+			return 0;
+	}
+	return apply_at(&own, key, actions, loop_monotonic_ms(), err);
 }
 
 static int check(const char *limiter, const char *key, struct hearth_error *err)

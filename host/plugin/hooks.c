@@ -24,8 +24,23 @@ struct handler {
 static struct handler *handlers; /* sorted by hook id */
 static size_t handler_count;
 
+/* What the host itself runs. */
+static const struct hearth_hook_point HOST_POINTS[] = {
+	{ .id = HEARTH_HOOK_RATELIMIT_OVERRIDE, .chain = HEARTH_CHAIN_FIRST, .failure = HEARTH_FAIL_OPEN,
+	  .about = "Something is counted against a rate limit" },
+	{ .id = NULL }
+};
+
+const struct hearth_hook_point *hook_host_points(void)
+{
+	return HOST_POINTS;
+}
+
 static const struct hearth_hook_point *find_point(const char *id)
 {
+	for (const struct hearth_hook_point *point = HOST_POINTS; point->id; point++)
+		if (!strcmp(point->id, id))
+			return point;
 	for (size_t i = 0; i < plugin_count; i++)
 		for (const struct hearth_hook_point *point = plugins[i]->descriptor.hook_points; point && point->id; point++)
 			if (!strcmp(point->id, id))
@@ -109,6 +124,16 @@ static int present(const struct hearth_host *host, const char *id)
 	return is_at(first_of(id), id);
 }
 
+static int call_at_once(const struct handler *handler, struct hearth_task *task, void *subject, struct hearth_error *err)
+{
+	int r;
+
+	task_no_suspend_begin();
+	r = handler->hook->fn(handler->plugin->self, task, subject, err);
+	task_no_suspend_end();
+	return r;
+}
+
 /* Returns the deadline that the task had before: ms from now, 0 for none. */
 static int64_t shorten_deadline(struct hearth_task *task, int64_t limit_ms)
 {
@@ -145,13 +170,8 @@ HEARTH_SUSPENDS static int call(const struct handler *handler, struct hearth_tas
 	int r;
 
 	loop_watch_begin(handler->plugin->descriptor.name, handler->hook->id);
-	if (handler->point->suspends) {
-		r = call_in_time(handler, task, subject, err);
-	} else {
-		task_no_suspend_begin();
-		r = handler->hook->fn(handler->plugin->self, task, subject, err);
-		task_no_suspend_end();
-	}
+	r = handler->point->suspends ? call_in_time(handler, task, subject, err) :
+				       call_at_once(handler, task, subject, err);
 	loop_watch_end();
 	return r;
 }
@@ -200,6 +220,24 @@ HEARTH_SUSPENDS static int run(const struct hearth_host *host, struct hearth_tas
 		decided |= r > 0;
 		if (r > 0 && handlers[i].point->chain == HEARTH_CHAIN_FIRST)
 			break;
+	}
+	return decided;
+}
+
+int hook_ask(const char *id, void *subject)
+{
+	int decided = 0;
+
+	for (size_t i = first_of(id); is_at(i, id) && !decided; i++) {
+		struct hearth_error said = { 0 };
+		int r;
+
+		loop_watch_begin(handlers[i].plugin->descriptor.name, id);
+		r = call_at_once(&handlers[i], NULL, subject, &said);
+		loop_watch_end();
+		if (r < 0)
+			(void)judge(&handlers[i], r, &said, NULL);
+		decided = r > 0;
 	}
 	return decided;
 }

@@ -37,5 +37,9 @@ const char *plugin_file(const struct plugin *plugin); /* NULL: linked in */
 const char *plugin_name_of(const struct hearth_host *host);
 
 const struct hearth_hooks *hook_service(void);
+/* The points that the host itself runs; the end has id NULL. */
+const struct hearth_hook_point *hook_host_points(void);
+/* Runs one of those: handlers that fail are logged, none suspends. 1: some handler decided; the subject has its answer. */
+int hook_ask(const char *id, void *subject);
 
 #endif

@@ -88,6 +88,21 @@ static int check_name(struct accounts *accounts, const char *username, struct he
 	return username ? accounts_names_check(username, accounts->server_name, 0, err) : 0;
 }
 
+HEARTH_SUSPENDS static int name_account(struct accounts *accounts, struct hearth_task *task, const struct hearth_json *params,
+					struct accounts_new *wanted, struct hearth_error *err)
+{
+	struct hearth_hook_naming asked = { .params = params, .localpart = wanted->localpart };
+	int r = accounts->hooks->run(accounts->host, task, HEARTH_HOOK_REGISTER_NAME, &asked, err);
+
+	if (r < 0)
+		return r;
+	if (r == HEARTH_HOOK_DONE) {
+		wanted->localpart = asked.localpart;
+		wanted->displayname = asked.displayname;
+	}
+	return check_name(accounts, wanted->localpart, err);
+}
+
 HEARTH_SUSPENDS static int finish(struct accounts *accounts, struct hearth_task *task, struct hearth_request *req,
 				  const struct register_args *args, const struct accounts_uia *uia, struct hearth_error *err)
 {
@@ -108,7 +123,7 @@ HEARTH_SUSPENDS static int finish(struct accounts *accounts, struct hearth_task 
 		if (r == 0 && !wanted.password_hash)
 			r = hearth_refuse(err, 400, "M_MISSING_PARAM", "Missing params: password");
 		if (r == 0)
-			r = check_name(accounts, wanted.localpart, err);
+			r = name_account(accounts, task, params, &wanted, err);
 		if (r == 0)
 			r = accounts->limits->check("rc_registration", req->ip, err);
 		if (r == 0)

@@ -241,6 +241,28 @@ struct hearth_hook_syncing {
 };
 
 /*
+ * register.name: first, fail-open. Somebody registers: answer DONE with the name that the account is to have, the display
+ * name, or both (arena). A localpart that is no valid name, or is taken, is refused as if the client had asked for it.
+ */
+#define HEARTH_HOOK_REGISTER_NAME "register.name"
+struct hearth_hook_naming {
+	const struct hearth_json *params;      /* of the request, without the password */
+	const char               *localpart;   /* what the client asks for; NULL */
+	const char               *displayname; /* NULL: the localpart */
+};
+
+/*
+ * ratelimit.override: first, fail-open; no suspension, task is NULL. Run by the host each time that something is counted:
+ * answer DONE with other numbers. per_second 0: no limit.
+ */
+#define HEARTH_HOOK_RATELIMIT_OVERRIDE "ratelimit.override"
+struct hearth_hook_limit {
+	const char *limiter; /* "rc_message", "rc_login.account" */
+	const char *key;     /* a user id, an address, a room id: what the limiter counts by */
+	double      per_second, burst_count;
+};
+
+/*
  * versions.extend, capabilities.extend: all, fail-open; no suspension. Write members into out: of unstable_features in
  * /versions, of capabilities in /capabilities.
  */

@@ -108,9 +108,31 @@ HANDLER(device_changed, HEARTH_HOOK_DEVICE_CHANGED, struct hearth_hook_device, S
 HANDLER(profile_changed, HEARTH_HOOK_PROFILE_CHANGED, struct hearth_hook_profile, S(user_id) S(field), )
 HANDLER(receipt_stored, HEARTH_HOOK_RECEIPT_STORED, struct hearth_hook_receipt, S(user_id) S(event_id) S(type), )
 HANDLER(syncing, HEARTH_HOOK_USER_SYNCING, struct hearth_hook_syncing, S(user_id) S(presence), )
+HANDLER(naming, HEARTH_HOOK_REGISTER_NAME, struct hearth_hook_naming, S(localpart),
+	subject->localpart = hearth_arena_printf(answerer->tasks->arena(task), "named.%s", subject->localpart);
+	subject->displayname = "Named";)
 #define EXTEND hearth_write_bool(subject->out, "com.example.answerer", 1);
 HANDLER(versions, HEARTH_HOOK_VERSIONS_EXTEND, struct hearth_hook_extend, S(user_id) EXTEND, )
 HANDLER(capabilities, HEARTH_HOOK_CAPABILITIES_EXTEND, struct hearth_hook_extend, S(user_id) EXTEND, )
+
+/* No task, no writer: messages only, so that the test can still ask. */
+static int override(void *self, struct hearth_task *task, void *raw, struct hearth_error *err)
+{
+	struct hook *hook = find(self, HEARTH_HOOK_RATELIMIT_OVERRIDE);
+	struct hearth_hook_limit *subject = raw;
+
+	(void)task;
+	if (strcmp(subject->limiter, "rc_message"))
+		return HEARTH_HOOK_PASS;
+	hook->calls++;
+	if (!strcmp(hook->answer, "error"))
+		return hearth_fail(err, -EIO, "%s is broken", hook->id);
+	if (strcmp(hook->answer, "done"))
+		return HEARTH_HOOK_PASS;
+	subject->per_second = 0.001;
+	subject->burst_count = 1;
+	return HEARTH_HOOK_DONE;
+}
 
 static const struct hearth_hook HOOKS[] = {
 	{ HEARTH_HOOK_EVENT_CHECK_SPAM, check_spam }, { HEARTH_HOOK_EVENT_CHECK_ALLOWED, check_allowed },
@@ -125,7 +147,8 @@ static const struct hearth_hook HOOKS[] = {
 	{ HEARTH_HOOK_ACCOUNT_ON_LOGOUT, on_logout }, { HEARTH_HOOK_ACCOUNT_DATA_ON_UPDATE, data_on_update },
 	{ HEARTH_HOOK_DEVICE_CHANGED, device_changed }, { HEARTH_HOOK_PROFILE_CHANGED, profile_changed },
 	{ HEARTH_HOOK_RECEIPT_STORED, receipt_stored }, { HEARTH_HOOK_USER_SYNCING, syncing },
-	{ HEARTH_HOOK_VERSIONS_EXTEND, versions }, { HEARTH_HOOK_CAPABILITIES_EXTEND, capabilities }, { .id = NULL }
+	{ HEARTH_HOOK_REGISTER_NAME, naming },
+	{ HEARTH_HOOK_RATELIMIT_OVERRIDE, override }, { HEARTH_HOOK_VERSIONS_EXTEND, versions }, { HEARTH_HOOK_CAPABILITIES_EXTEND, capabilities }, { .id = NULL }
 };
 
 struct set_args {

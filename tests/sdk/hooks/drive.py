@@ -134,6 +134,7 @@ CASES = [
     ("room.may_publish", Hooks.publish, FIRST, OPEN, {"user_id": "@alice:example.com"}),
     ("room.on_followed", Hooks.follow, ALL, OPEN, {"user_id": "@bob:example.com"}),
     ("user.check_registration", Hooks.register, FIRST, OPEN, {"ip": "127.0.0.1"}),
+    ("register.name", Hooks.register, FIRST, OPEN, {}),
     ("user.check_login", Hooks.login, FIRST, OPEN, {"user_id": "@alice:example.com", "ip": "127.0.0.1"}),
     ("auth.check_password", Hooks.login, FIRST, OPEN, {"user_id": "@alice:example.com", "password": PASSWORD}),
     ("account.on_registered", Hooks.register, ALL, OPEN, {"by_admin": 0}),
@@ -200,6 +201,11 @@ def test_answers(h):
     h.set("account.is_expired")
     equal(h.versions()[1]["unstable_features"]["com.example.answerer"], True)
     equal(h.capabilities()[1]["capabilities"]["com.example.answerer"], True)
+    h.set("register.name", "done")
+    user = h.register()[1]["user_id"]
+    h.set("register.name")
+    assert user.startswith("@named.user"), user
+    equal(h.s.client("GET", f"/profile/{user}")[1]["displayname"], "Named")
     h.set("user.check_registration", "done")
     user = h.register()[1]["user_id"]
     h.set("user.check_registration")
@@ -207,6 +213,18 @@ def test_answers(h):
     status, body = h.s.request("GET", f"/_synapse/admin/v2/users/{user}", None, admin)
     if status == 200:
         equal(body["shadow_banned"], True)
+
+
+def test_limits(h):
+    """ratelimit.override has no task and refuses nothing: it gives other numbers, or fails open."""
+    equal(h.send()[0], 200)
+    h.set("ratelimit.override", "error")
+    equal(h.send()[0], 200)
+    assert "hook ratelimit.override failed (passed over): ratelimit.override is broken" in h.s.log_text(), h.s.log_text()
+    h.set("ratelimit.override", "done")
+    equal([h.send()[0] for _ in range(3)][-1], 429)
+    h.set("ratelimit.override")
+    equal(h.send()[0], 200)
 
 
 def test_timeouts(h):
@@ -249,8 +267,8 @@ def main():
         declared = {line.split()[-1] for line in subprocess.run(
             [f"{hearth.BUILD}/bin/hearthctl", "plugins", "-c", s.config], check=True, capture_output=True,
             text=True).stdout.splitlines() if line.startswith("  runs hook ")}
-        equal(declared - {case[0] for case in CASES}, set(), "hooks without a test")
-        equal({case[0] for case in CASES} - declared, set(), "hooks that nobody declares")
+        equal(declared, {case[0] for case in CASES} | {"ratelimit.override"}, "hooks with a test and hooks that are declared")
+        test_limits(h)
         test_answers(h)
         test_timeouts(h)
     return 0
