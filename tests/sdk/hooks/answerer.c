@@ -148,7 +148,8 @@ static const struct hearth_hook HOOKS[] = {
 	{ HEARTH_HOOK_DEVICE_CHANGED, device_changed }, { HEARTH_HOOK_PROFILE_CHANGED, profile_changed },
 	{ HEARTH_HOOK_RECEIPT_STORED, receipt_stored }, { HEARTH_HOOK_USER_SYNCING, syncing },
 	{ HEARTH_HOOK_REGISTER_NAME, naming },
-	{ HEARTH_HOOK_RATELIMIT_OVERRIDE, override }, { HEARTH_HOOK_VERSIONS_EXTEND, versions }, { HEARTH_HOOK_CAPABILITIES_EXTEND, capabilities }, { .id = NULL }
+	{ HEARTH_HOOK_RATELIMIT_OVERRIDE, override }, { HEARTH_HOOK_VERSIONS_EXTEND, versions },
+	{ HEARTH_HOOK_CAPABILITIES_EXTEND, capabilities }, { .id = NULL }
 };
 
 struct set_args {
