@@ -59,6 +59,11 @@ READS(WRONG_TYPE, "SELECT name FROM items", NULL, struct number, NUMBER);
 READS(WRONG_COUNT, "SELECT id FROM items", NULL, struct item, ITEM);
 READS(CHANGING, "SELECT n FROM changing", NULL, struct number, NUMBER);
 READS(NOTIFY, "SELECT pg_notify('test channel', 'hello') IS NULL", NULL, struct truth, TRUTH);
+READS(SHORT_STATEMENTS, "SELECT set_config('statement_timeout', '50ms', true) = ''", NULL, struct truth, TRUTH);
+READS(SHORT_IDLENESS, "SELECT set_config('idle_in_transaction_session_timeout', '50ms', true) = ''", NULL, struct truth,
+      TRUTH);
+READS(SESSION_LIMITS, "SELECT (SELECT sum(setting::bigint) FROM pg_settings WHERE name IN ('statement_timeout', "
+      "'idle_in_transaction_session_timeout', 'lock_timeout'))::bigint", NULL, struct number, NUMBER);
 READS(OPEN_BLOCKS, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'", NULL, struct number,
       NUMBER);
 
@@ -649,6 +654,32 @@ static void moves_in_order(struct hearth_task *task, void *argument)
 	CHECK(!waiter && !STREAMS->find(NULL, "none") && STREAMS->at(0) && !STREAMS->at(2));
 }
 
+/* What PostgreSQL's own limits end is told as such, and touches nobody else. */
+static void keeps_to_time_limits(struct hearth_task *task, void *argument)
+{
+	struct hearth_error err = { 0 };
+	struct hearth_rows rows;
+	struct hearth_tx *tx;
+
+	(void)argument;
+	CHECK(number_of(task, &SESSION_LIMITS) == 600000 + 120000 + 60000);
+	CHECK_CODE(DB->begin(task, HEARTH_TX_WRITE, &tx, &err), 0);
+	CHECK_CODE(DB->query(tx, &SHORT_STATEMENTS, NULL, &rows, &err), 0);
+	CHECK(DB->query(tx, &SLEEP, &(struct number){ 2000 }, &rows, &err) == -ETIMEDOUT);
+	CHECK(hearth_error_status(&err) == 503);
+	hearth_error_clear(&err);
+	CHECK(DB->commit(&tx, &err) == -ETIMEDOUT);
+	hearth_error_clear(&err);
+	CHECK_CODE(DB->begin(task, HEARTH_TX_WRITE, &tx, &err), 0);
+	CHECK_CODE(DB->query(tx, &SHORT_IDLENESS, NULL, &rows, &err), 0);
+	CHECK_CODE(task_service()->sleep(task, 300, &err), 0);
+	CHECK(DB->query(tx, &COUNT, NULL, &rows, &err) == -EBUSY && hearth_error_status(&err) == 503);
+	hearth_error_clear(&err);
+	DB->rollback(&tx);
+	CHECK(number_of(task, &OPEN_BLOCKS) == 0);
+	CHECK(number_of(task, &SESSION_LIMITS) == 600000 + 120000 + 60000);
+}
+
 #define RUNS(body_)                             \
 	static void test_##body_(void **state)  \
 	{                                       \
@@ -667,6 +698,7 @@ RUNS(pipelines_a_thousand)
 RUNS(serves_more_transactions_than_connections)
 RUNS(survives_cancelled_waiters)
 RUNS(recovers_from_killed_backends)
+RUNS(keeps_to_time_limits)
 RUNS(waits_while_the_database_is_away)
 RUNS(prepares_anew_when_tables_change)
 RUNS(listens_and_listens_again)
@@ -702,6 +734,7 @@ int main(void)
 		cmocka_unit_test(test_serves_more_transactions_than_connections),
 		cmocka_unit_test(test_survives_cancelled_waiters),
 		cmocka_unit_test(test_recovers_from_killed_backends),
+		cmocka_unit_test(test_keeps_to_time_limits),
 		cmocka_unit_test(test_waits_while_the_database_is_away),
 		cmocka_unit_test(test_prepares_anew_when_tables_change),
 		cmocka_unit_test(test_listens_and_listens_again),

@@ -8,6 +8,7 @@ movers and readers at work, one blow, some more work, and then the proof from wh
 """
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -52,11 +53,11 @@ class Postgres:
     def restart(self):
         self.testenv("restart")
 
-    def signal_backend(self, rng, signal):
+    def signal_backend(self, rng, number):
         backends = self.backends()
         if backends:
             try:
-                os.kill(rng.choice(backends), signal)
+                os.kill(rng.choice(backends), number)
             except ProcessLookupError:
                 pass
 
@@ -65,7 +66,7 @@ class Postgres:
         master = self.postmaster()
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(master)], capture_output=True, text=True,
                                   check=False).stdout.split()
-        os.kill(master, 9)
+        os.kill(master, signal.SIGKILL)
         deadline = time.monotonic() + 30
         while any(there(int(pid)) for pid in [master, *children]):
             if time.monotonic() > deadline:
@@ -99,12 +100,12 @@ def blow_postmaster(rng, server, postgres):
 
 def blow_backend(rng, server, postgres):
     """One dead backend makes PostgreSQL drop all others and recover."""
-    postgres.signal_backend(rng, 9)
+    postgres.signal_backend(rng, signal.SIGKILL)
 
 
 def blow_session(rng, server, postgres):
     for _ in range(rng.randrange(1, 6)):
-        postgres.signal_backend(rng, 15)
+        postgres.signal_backend(rng, signal.SIGTERM)
         time.sleep(rng.uniform(0, 0.05))
 
 
@@ -130,10 +131,32 @@ def blow_server_twice(rng, server, postgres):
 
 
 def blow_gentle(rng, server, postgres):
-    server.restart(rng.choice([2, 15]))
+    server.restart(rng.choice([signal.SIGINT, signal.SIGTERM]))
 
 
-BLOWS = [blow_server, blow_postgres, blow_backend, blow_session, blow_postmaster, blow_both, blow_server_twice, blow_gentle]
+def blow_server_frozen(rng, server, postgres):
+    """It sleeps through deadlines, and sometimes through its leases."""
+    os.kill(server.process.pid, signal.SIGSTOP)
+    time.sleep(rng.choice([0.3, 1, 5]))
+    os.kill(server.process.pid, signal.SIGCONT)
+
+
+def blow_postgres_frozen(rng, server, postgres):
+    """A disk that does not answer: then, half of the time, the power goes."""
+    sleeping = [*postgres.backends(), postgres.postmaster()]
+    for pid in sleeping:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(rng.choice([0.2, 1, 3]))
+    if rng.random() < 0.5:
+        postgres.kill()
+        postgres.restart()
+        return
+    for pid in sleeping:
+        os.kill(pid, signal.SIGCONT)
+
+
+BLOWS = [blow_server, blow_postgres, blow_backend, blow_session, blow_both, blow_postmaster, blow_server_twice, blow_gentle,
+         blow_server_frozen, blow_postgres_frozen]
 
 
 class Test:
