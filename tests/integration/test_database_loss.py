@@ -65,8 +65,9 @@ def test_away_for_a_while(s):
     room = alice.create()
     first = alice.say(room, "before", "before")
     alice.sync()
+    patience = int(AWAY_SECONDS + 50) * 1000
     answers = []
-    waiting = threading.Thread(target=lambda: answers.append(alice.call("GET", "/sync", query={"since": alice.since, "timeout": 60000})))
+    waiting = threading.Thread(target=lambda: answers.append(alice.call("GET", "/sync", query={"since": alice.since, "timeout": patience})))
     waiting.start()
     time.sleep(0.2)
     with database_away(s):
