@@ -58,12 +58,23 @@ HEARTH_SUSPENDS static int get_state(void *self, struct hearth_task *task, struc
 	return 0;
 }
 
+static int read_content(struct hearth_arena *arena, const struct hearth_stored_event *event,
+			const struct hearth_json **ret_content, struct hearth_error *err)
+{
+	const struct hearth_json *pdu;
+	int rc = hearth_json_parse(arena, event->json, event->json_length, HEARTH_JSON_BIG_INTS, &pdu, err);
+
+	if (rc >= 0)
+		*ret_content = hearth_json_get_object(pdu, "content");
+	return rc;
+}
+
 HEARTH_SUSPENDS static int get_one(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				   struct hearth_error *err)
 {
 	const struct state_args *args = fields;
 	struct hearth_client_form form = { .size = sizeof(form), .viewer = req->user->user_id };
-	const struct hearth_json *pdu;
+	const struct hearth_json *content;
 	struct hearth_state_result state;
 	int rc;
 
@@ -77,9 +88,9 @@ HEARTH_SUSPENDS static int get_one(void *self, struct hearth_task *task, struct 
 		rooms_write_event(self, req->out, NULL, &state.events[0], &form);
 		return 0;
 	}
-	rc = hearth_json_parse(req->arena, state.events[0].json, state.events[0].json_length, HEARTH_JSON_BIG_INTS, &pdu, err);
+	rc = read_content(req->arena, &state.events[0], &content, err);
 	if (rc >= 0)
-		hearth_write_json(req->out, NULL, hearth_json_get_object(pdu, "content"));
+		hearth_write_json(req->out, NULL, content);
 	return rc;
 }
 
@@ -122,18 +133,13 @@ HEARTH_SUSPENDS static int get_members(void *self, struct hearth_task *task, str
 	hearth_write_object(req->out, NULL);
 	hearth_write_array(req->out, "chunk");
 	for (size_t i = 0; i < state.count; i++) {
-		const struct hearth_json *pdu;
-		const char *membership;
+		const struct hearth_json *content;
 
-		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length,
-				HEARTH_JSON_BIG_INTS, &pdu,
-				       err);
+		rc = read_content(req->arena, &state.events[i], &content, err);
 		if (rc < 0)
 			return rc;
-		membership = hearth_json_get_string(hearth_json_get_object(pdu, "content"), "membership");
-		if (!is_asked_for(args, membership))
-			continue;
-		rooms_write_event(self, req->out, NULL, &state.events[i], &form);
+		if (is_asked_for(args, hearth_json_get_string(content, "membership")))
+			rooms_write_event(self, req->out, NULL, &state.events[i], &form);
 	}
 	hearth_write_end(req->out);
 	hearth_write_end(req->out);
@@ -165,15 +171,12 @@ HEARTH_SUSPENDS static int get_joined_members(void *self, struct hearth_task *ta
 	hearth_write_object(req->out, NULL);
 	hearth_write_object(req->out, "joined");
 	for (size_t i = 0; i < state.count; i++) {
-		const struct hearth_json *pdu, *content;
+		const struct hearth_json *content;
 		const char *membership;
 
-		rc = hearth_json_parse(req->arena, state.events[i].json, state.events[i].json_length,
-				HEARTH_JSON_BIG_INTS, &pdu,
-				       err);
+		rc = read_content(req->arena, &state.events[i], &content, err);
 		if (rc < 0)
 			return rc;
-		content = hearth_json_get_object(pdu, "content");
 		membership = hearth_json_get_string(content, "membership");
 		if (membership && !strcmp(membership, "join"))
 			write_joined(req->out, &state.events[i], content);

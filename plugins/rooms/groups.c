@@ -77,14 +77,10 @@ int rooms_groups_load(struct rooms *r, struct hearth_task *task, const int64_t *
 	struct hearth_arena *arena = r->tasks->arena(task);
 	int64_t *missing = hearth_arena_array_of(arena, int64_t, count);
 	struct hearth_rows rows;
-	size_t missing_count = 0;
+	size_t missing_count;
 	int rc;
 
-	for (size_t i = 0; i < count; i++) {
-		ret_groups[i] = numbers[i] ? rooms_lru_get(r->state_cache, arena, &numbers[i], sizeof(numbers[i])) : NULL;
-		if (numbers[i] && !ret_groups[i])
-			missing[missing_count++] = numbers[i];
-	}
+	missing_count = rooms_lru_get_numbers(r->state_cache, arena, numbers, count, ret_groups, missing);
 	r->metrics->add(r->metric.cache, missing_count ? "state_miss" : "state_hit", 1);
 	if (!missing_count)
 		return 0;
@@ -96,13 +92,8 @@ int rooms_groups_load(struct rooms *r, struct hearth_task *task, const int64_t *
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (!numbers[i] || ret_groups[i])
-			continue;
-		ret_groups[i] = rooms_lru_get(r->state_cache, arena, &numbers[i], sizeof(numbers[i]));
-		if (!ret_groups[i])
-			return hearth_fail(err, -EIO, "state group %lld is missing", (long long)numbers[i]);
-	}
+	if (rooms_lru_get_numbers(r->state_cache, arena, numbers, count, ret_groups, missing))
+		return hearth_fail(err, -EIO, "state group %lld is missing", (long long)missing[0]);
 	return 0;
 }
 

@@ -142,6 +142,21 @@ void *rooms_lru_get(struct rooms_lru *lru, struct hearth_arena *arena, const voi
 	return hold(arena, node);
 }
 
+size_t rooms_lru_get_numbers(struct rooms_lru *lru, struct hearth_arena *arena, const int64_t *numbers, size_t count,
+			     void *ret_values, int64_t *ret_missing)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		void *value = numbers[i] ? rooms_lru_get(lru, arena, &numbers[i], sizeof(numbers[i])) : NULL;
+
+		memcpy((char *)ret_values + i * sizeof(value), &value, sizeof(value));
+		if (numbers[i] && !value)
+			ret_missing[missing++] = numbers[i];
+	}
+	return missing;
+}
+
 void *rooms_lru_put(struct rooms_lru *lru, struct hearth_arena *arena, struct rooms_lru_node *node)
 {
 	struct rooms_lru_node **at;

@@ -29,6 +29,12 @@ void rooms_lru_free(struct rooms_lru *lru);
 
 /* The value, held until the arena ends (NULL: not held, valid until the next put); NULL where there is none. */
 void *rooms_lru_get(struct rooms_lru *lru, struct hearth_arena *arena, const void *key, size_t key_bytes);
+/*
+ * The same for many numbers (0 asks for nothing), with NULL in ret_values (an array of pointers of the values' type) where
+ * there is none. Returns how many those are, and which in ret_missing.
+ */
+size_t rooms_lru_get_numbers(struct rooms_lru *lru, struct hearth_arena *arena, const int64_t *numbers, size_t count,
+			     void *ret_values, int64_t *ret_missing);
 /* Takes the value over, unless one of that key is there already. Returns what is cached then, held as by get. */
 void *rooms_lru_put(struct rooms_lru *lru, struct hearth_arena *arena, struct rooms_lru_node *node);
 /* Forgets the value; it is freed once nobody holds it. */

@@ -287,14 +287,10 @@ int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *
 	int64_t *missing = hearth_arena_array_of(arena, int64_t, count);
 	struct rooms_event **parsed;
 	struct hearth_rows rows;
-	size_t missing_count = 0;
+	size_t missing_count;
 	int rc;
 
-	for (size_t i = 0; i < count; i++) {
-		ret_events[i] = numbers[i] ? rooms_lru_get(r->event_cache, arena, &numbers[i], sizeof(numbers[i])) : NULL;
-		if (numbers[i] && !ret_events[i])
-			missing[missing_count++] = numbers[i];
-	}
+	missing_count = rooms_lru_get_numbers(r->event_cache, arena, numbers, count, ret_events, missing);
 	r->metrics->add(r->metric.cache, missing_count ? "events_miss" : "events_hit", 1);
 	if (!missing_count)
 		return 0;
@@ -303,9 +299,8 @@ int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *
 		return rc;
 	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
 	rc = parse_rows(r, arena, &rows, parsed, err);
-	for (size_t i = 0; rc >= 0 && i < count; i++)
-		if (numbers[i] && !ret_events[i])
-			ret_events[i] = rooms_lru_get(r->event_cache, arena, &numbers[i], sizeof(numbers[i]));
+	if (rc >= 0)
+		rooms_lru_get_numbers(r->event_cache, arena, numbers, count, ret_events, missing);
 	return rc < 0 ? rc : 0;
 }
 

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include <hearth/map.h>
+
+#include "number_map.h"
+
 #define ROW(member) HEARTH_COLUMN(struct rooms_event_row, member)
 const struct hearth_field ROOMS_EVENT_ROW[] = {
 	ROW(number), ROW(stream_ordering), ROW(depth), ROW(origin_server_ts), ROW(state_group), ROW(flags), ROW(event_id),
@@ -93,53 +97,13 @@ int rooms_events_of_rows(struct hearth_arena *arena, const struct rooms_event_ro
 	return 0;
 }
 
-/* An index by event id or number, for lists as long as a room's state. */
-struct index {
-	size_t mask;
-	uint32_t *slots; /* 1 + position; 0: free */
-};
-
-static uint64_t mix(uint64_t x)
-{
-	x *= UINT64_C(0x9e3779b97f4a7c15);
-	return x ^ x >> 32;
-}
-
-static uint64_t hash_text(const char *text)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	while (*text)
-		hash = (hash ^ (uint8_t)*text++) * UINT64_C(0x100000001b3);
-	return mix(hash);
-}
-
-static struct index index_new(struct hearth_arena *arena, size_t count)
-{
-	struct index index = { .mask = 7 };
-
-	while (index.mask < count * 2)
-		index.mask = index.mask * 2 + 1;
-	index.slots = hearth_arena_array_of(arena, uint32_t, index.mask + 1);
-	return index;
-}
-
-static void index_add(struct index *index, uint64_t hash, size_t position)
-{
-	size_t at = hash & index->mask;
-
-	while (index->slots[at])
-		at = (at + 1) & index->mask;
-	index->slots[at] = (uint32_t)position + 1;
-}
-
 int rooms_events(struct rooms *r, struct hearth_task *task, const char *const *ids, size_t count,
 		 struct hearth_stored_event **ret_events, struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	struct hearth_stored_event *found, *events = hearth_arena_array_of(arena, struct hearth_stored_event, count);
 	struct hearth_rows rows;
-	struct index index;
+	struct hearth_map by_id;
 	int rc;
 
 	*ret_events = events;
@@ -150,13 +114,15 @@ int rooms_events(struct rooms *r, struct hearth_task *task, const char *const *i
 		rc = rooms_events_of_rows(arena, rows.items, rows.count, &found, err);
 	if (rc < 0)
 		return rc;
-	index = index_new(arena, rows.count);
+	hearth_map_init(&by_id, arena, rows.count);
 	for (size_t i = 0; i < rows.count; i++)
-		index_add(&index, hash_text(found[i].event_id), i);
-	for (size_t i = 0; i < count; i++)
-		for (size_t at = hash_text(ids[i]) & index.mask; index.slots[at]; at = (at + 1) & index.mask)
-			if (strcmp(found[index.slots[at] - 1].event_id, ids[i]) == 0)
-				events[i] = found[index.slots[at] - 1];
+		hearth_map_at(&by_id, found[i].event_id, "")->value = &found[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct hearth_stored_event *event = hearth_map_get(&by_id, ids[i], "");
+
+		if (event)
+			events[i] = *event;
+	}
 	return 0;
 }
 
@@ -165,8 +131,8 @@ int rooms_events_by_number(struct rooms *r, struct hearth_task *task, const int6
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	struct hearth_stored_event *found, *events = hearth_arena_array_of(arena, struct hearth_stored_event, count);
+	struct rooms_number_map places; /* from 1 */
 	struct hearth_rows rows;
-	struct index index;
 	int rc;
 
 	*ret_events = events;
@@ -177,13 +143,15 @@ int rooms_events_by_number(struct rooms *r, struct hearth_task *task, const int6
 		rc = rooms_events_of_rows(arena, rows.items, rows.count, &found, err);
 	if (rc < 0)
 		return rc;
-	index = index_new(arena, rows.count);
+	rooms_number_map_init(&places, arena, rows.count);
 	for (size_t i = 0; i < rows.count; i++)
-		index_add(&index, mix((uint64_t)found[i].number), i);
-	for (size_t i = 0; i < count; i++)
-		for (size_t at = mix((uint64_t)numbers[i]) & index.mask; index.slots[at]; at = (at + 1) & index.mask)
-			if (found[index.slots[at] - 1].number == numbers[i])
-				events[i] = found[index.slots[at] - 1];
+		*rooms_number_map_at(&places, found[i].number) = (int64_t)i + 1;
+	for (size_t i = 0; i < count; i++) {
+		int64_t place = rooms_number_map_get(&places, numbers[i]);
+
+		if (place)
+			events[i] = found[place - 1];
+	}
 	return 0;
 }
 
