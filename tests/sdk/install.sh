@@ -6,7 +6,6 @@ dir=$(mktemp -d)
 prefix=$dir/prefix
 cmake --install "$(readlink -f "${HEARTH_BUILD:-build/release}")" --prefix "$prefix" >/dev/null
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name hearth.pc)")
-sed -i "s#^prefix=.*#prefix=$prefix#" "$PKG_CONFIG_PATH/hearth.pc"
 HEARTH_BUILD=$prefix
 PYTHONPATH=tests/integration
 export PKG_CONFIG_PATH HEARTH_BUILD PYTHONPATH
