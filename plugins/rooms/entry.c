@@ -62,13 +62,14 @@ HEARTH_SUSPENDS static int check_permission(struct rooms *r, struct hearth_task 
 int api_may_invite(struct rooms *r, struct hearth_task *task, const char *inviter, const char *room_id, const char *invitee,
 		   struct hearth_error *err)
 {
-	int rc;
+	int rc = run_hook(r, task, HEARTH_HOOK_ROOM_MAY_INVITE,
+			  (struct hearth_hook_room){ .user_id = inviter, .room_id = room_id, .target = invitee }, err);
 
+	if (rc < 0)
+		return rc;
 	if (!hearth_id_is_local(invitee, r->server_name))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "%.80s is of another server, which cannot be reached", invitee);
-	rc = run_hook(r, task, HEARTH_HOOK_ROOM_MAY_INVITE,
-		      (struct hearth_hook_room){ .user_id = inviter, .room_id = room_id, .target = invitee }, err);
-	return rc < 0 ? rc : check_permission(r, task, invitee, err);
+	return check_permission(r, task, invitee, err);
 }
 
 /* ---- restricted rooms (spec client-server, "Restricted rooms") --------------------------------------------------- */
