@@ -102,6 +102,7 @@ int accounts_ignored_by(const struct hearth_accounts *service, struct hearth_tas
 	struct hearth_arena *arena = accounts->tasks->arena(task);
 	const struct list *list = slot_of(ignored, user_id);
 	uint64_t generation = ignored->generation;
+	size_t count = 0;
 	const struct hearth_json *content, *users;
 	const char **ids;
 	int r;
@@ -115,9 +116,11 @@ int accounts_ignored_by(const struct hearth_accounts *service, struct hearth_tas
 		return r;
 	users = hearth_json_get_object(content, "ignored_users");
 	ids = hearth_arena_array_of(arena, const char *, hearth_json_size(users));
-	for (size_t i = 0; i < hearth_json_size(users); i++)
-		ids[i] = hearth_json_key_at(users, i);
-	*ret_ignored_users = (struct hearth_texts){ .items = ids, .count = hearth_json_size(users) };
+	for (size_t i = 0; i < hearth_json_size(users); i++) {
+		ids[count] = hearth_json_key_at(users, i);
+		count += strcmp(ids[count], user_id) != 0; /* nobody ignores themselves */
+	}
+	*ret_ignored_users = (struct hearth_texts){ .items = ids, .count = count };
 	if (generation == ignored->generation && ret_ignored_users->count <= LIST_MAX)
 		keep(ignored, user_id, ret_ignored_users);
 	return 0;

@@ -82,6 +82,7 @@ BAD_PATH = ["%00", "a%00b", "%ff", "%c0%ae", "%ed%a0%80", "%80"]
 ODD_PATH = ["%2F", "a%2Fb", "..", "%2e%2e", ".", "%", "%z", "%zz", "%2", "+", "x" * 300, "x" * 9000, "%F0%9F%98%80",
             ";a=b", "@", "!",
             "$", "%23", "*", "%0d%0aX:y", "%25s%25n", "-1", "9" * 40, "global", "%20"]
+PUBLIC_KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 TOKENS = ["x", "syt_YQ_AAAAAAAAAAAAAAAAAAAA_0", "syt_" * 2000, "a b", "%00", "\xff\xfe", "'--", "null", "syt__",
           "Bearer x"]
 
@@ -99,7 +100,7 @@ class World:
         self.server = server
         self.connection = None
         self.alice = self.bob = None
-        self.room = self.event = None
+        self.room = self.event = self.backup = None
         self.count = 0
         self.statuses = collections.Counter()
 
@@ -109,9 +110,10 @@ class World:
     def renew(self, endpoint):
         if not self.alice or self.call("GET", "/account/whoami")[0] != 200:
             self.count += 1
-            self.alice = self.server.register(f"alice{self.count}")
-            self.bob = self.bob or self.server.register("bob")
+            self.alice = self.server.register(f"alice{self.count}_{id(self)}")
+            self.bob = self.bob or self.server.register(f"bob_{id(self)}")
             self.room = None
+            self.furnish()
         path = endpoint["path"]
         if not self.room or "{roomId" in path or "/join" in path or self.call("GET",
                 f"/rooms/{quote(self.room)}/members")[0] != 200:
@@ -119,6 +121,19 @@ class World:
             good(self.call("POST", f"/rooms/{quote(self.room)}/join", {}, self.bob[1]))
             message = {"msgtype": "m.text", "body": "x"}
             self.event = good(self.call("PUT", f"/rooms/{quote(self.room)}/send/m.room.message/t", message))["event_id"]
+
+    def furnish(self):
+        """What other requests would find of alice: keys of a device and of hers, a backup, a push rule."""
+        user, _, device = self.alice
+        key = {"keys": {"ed25519:" + PUBLIC_KEY: PUBLIC_KEY}, "usage": ["master"], "user_id": user}
+        keys = {"user_id": user, "device_id": device, "algorithms": ["x"], "keys": {"ed25519:" + device: PUBLIC_KEY},
+                "signatures": {user: {"ed25519:" + device: "x"}}}
+        good(self.call("POST", "/keys/upload", {"device_keys": keys, "one_time_keys": {"signed_curve25519:AAAA": {"key": "x"}}}))
+        good(self.call("POST", "/keys/device_signing/upload", {"master_key": key}))
+        backup = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": "x"}}
+        self.backup = good(self.call("POST", "/room_keys/version", backup))["version"]
+        good(self.call("PUT", "/pushrules/global/override/x", {"actions": [], "conditions": []}))
+        good(self.call("POST", f"/user/{quote(user)}/filter", {}))
 
     def send(self, method, target, body=None, headers=None, token=None):
         """Status, parsed body, headers. Fails where the answer breaks a rule that holds for every answer."""
@@ -186,6 +201,13 @@ class Request:
     def odd_objects(self):
         """Of objects that are read by user, room, device or algorithm: the wrong thing at each depth."""
         world = self.world
+        user, _, device = world.alice
+        for signatures in ODD_INNER:
+            for target in device, PUBLIC_KEY:
+                yield {user: {target: {"user_id": user, "device_id": device, "algorithms": ["x"],
+                                       "keys": {"ed25519:" + target: PUBLIC_KEY}, "signatures": signatures}}}
+                yield {user: {target: {"user_id": user, "keys": {"ed25519:" + target: PUBLIC_KEY}, "usage": ["master"],
+                                       "signatures": {user: signatures}}}}
         for key in (world.alice[0], world.bob[0], world.room, world.alice[2], "ed25519:x", "rooms", "users"):
             for value in ODD_INNER:
                 yield {key: value}
@@ -200,7 +222,7 @@ class Request:
             return known[field["format"]]
         if field.get("choices"):
             return field["choices"].split("|")[0]
-        named = {"userId": world.alice[0], "deviceId": world.alice[2], "roomId": world.room, "eventId": world.event}
+        named = {"version": world.backup, "rule": "x", "kind": "override", "ruleId": "x", "filterId": "0", "userId": world.alice[0], "deviceId": world.alice[2], "roomId": world.room, "eventId": world.event}
         if name in named:
             return named[name]
         return {STRING: "x" * max(1, field.get("min", 0)), INTEGER: max(1, field.get("min", 0)), BOOLEAN: True, NUMBER: 1,
@@ -416,6 +438,95 @@ def test_every_endpoint(server):
                 world.close()
                 print(f"  {ask.__name__} {endpoint['method']} {endpoint['path']}")
                 print(f"    {type(problem).__name__}: {str(problem)[:700]}")
+    print(f"  {sum(world.statuses.values())} requests: {dict(sorted(world.statuses.items()))}")
+    assert failures == 0, f"{failures} failures"
+
+
+STATE_TYPES = {
+    "m.room.member": ["membership", "displayname", "avatar_url", "reason", "is_direct", "third_party_invite",
+                      "join_authorised_via_users_server"],
+    "m.room.power_levels": ["users", "events", "users_default", "ban", "notifications", "invite", "redact"],
+    "m.room.join_rules": ["join_rule", "allow"], "m.room.history_visibility": ["history_visibility"],
+    "m.room.guest_access": ["guest_access"], "m.room.canonical_alias": ["alias", "alt_aliases"], "m.room.name": ["name"],
+    "m.room.topic": ["topic", "m.topic"], "m.room.avatar": ["url"], "m.room.encryption": ["algorithm"],
+    "m.room.server_acl": ["allow", "deny", "allow_ip_literals"], "m.room.pinned_events": ["pinned"],
+    "m.room.tombstone": ["replacement_room", "body"], "m.room.third_party_invite": ["public_key", "public_keys"],
+    "m.space.child": ["via", "order", "suggested"], "m.room.create": ["creator", "room_version", "predecessor", "type"],
+}
+MESSAGE_TYPES = {
+    "m.room.message": ["msgtype", "body", "m.relates_to", "m.mentions", "m.new_content"], "m.reaction": ["m.relates_to"],
+    "m.room.redaction": ["redacts", "reason"], "m.room.encrypted": ["m.relates_to", "ciphertext", "algorithm"],
+    "m.poll.start": ["m.poll"],
+}
+ACCOUNT_DATA = {
+    "m.ignored_user_list": ["ignored_users"], "m.direct": ["@bob:example.com"], "m.tag": ["tags"],
+    "m.push_rules": ["global"],
+    "m.fully_read": ["event_id"], "m.marked_unread": ["unread"], "m.invite_permission_config": ["default_action"],
+    "m.secret_storage.default_key": ["key"], "m.identity_server": ["base_url"],
+}
+
+
+def odd_values(world):
+    """What may stand in a member whose type everybody takes for granted."""
+    yield from [None, True, 0, -1, 2**53 - 1, 1.5, "", "x", "\0", "a\0b", "x" * 20000, [], [None], [1], ["x"], [[]],
+                [{}], {}, {"": ""},
+                {"\0": "\0"}, {"x": []}, {"rel_type": 1}, {"rel_type": "m.thread"}, {"rel_type": "m.thread",
+                        "event_id": 1},
+                {"user_ids": 1}, {"user_ids": [1]}, {"type": 1}, [{"type": "m.room_membership", "room_id": 1}],
+                {"signed": 1},
+                {"signed": {"mxid": 1, "token": [], "signatures": 1}}, {"room_id": 1, "event_id": []}]
+    yield {"rel_type": "m.annotation", "event_id": world.event, "key": 1}
+    yield {"rel_type": "m.replace", "event_id": world.event, "key": []}
+    yield {"rel_type": "m.thread", "event_id": world.event, "m.in_reply_to": []}
+    yield {"rel_type": "m.reference", "event_id": "$" + "x" * 300}
+    yield {world.alice[0]: 2**53 - 1, world.bob[0]: "100", "x": 1.5, "@": None}
+    yield {world.alice[0]: {}, world.bob[0]: []}
+
+
+def read_everything(world):
+    """Whoever reads what stands in the rooms gets an answer."""
+    room = quote(world.room)
+    for _, token, _ in world.alice, world.bob:
+        for path in ("/sync", "/sync?full_state=true", "/joined_rooms", f"/rooms/{room}/members",
+                     f"/rooms/{room}/joined_members",
+                     f"/rooms/{room}/state", f"/rooms/{room}/messages?dir=b&limit=100",
+                     f"/rooms/{room}/context/{quote(world.event)}",
+                     f"/rooms/{room}/aliases", "/pushrules/", f"/rooms/{room}/event/{quote(world.event)}", "/publicRooms",
+                     "/sync?filter=" + quote('{"room":{"state":{"lazy_load_members":true},"timeline":{"unread_thread_notifications":true}}}')):
+            status, answer, _ = world.send("GET", "/_matrix/client/v3" + path, token=token)
+            assert status in (200, 403), f"{path}: {status} {answer}"
+        world.send("GET", f"/_matrix/client/v1/rooms/{room}/relations/{quote(world.event)}", token=token)
+        world.send("GET", f"/_matrix/client/v1/rooms/{room}/threads", token=token)
+
+
+def put_odd(world, kind, members, path):
+    for member in members:
+        for value in odd_values(world):
+            usual = {"membership": "join"} if kind == "m.room.member" else {}
+            content = json.dumps({**usual, member: value}).encode()
+            world.count += 1
+            status, answer, _ = world.send("PUT", path.replace("TXN", f"t{world.count}"), content, token=world.alice[1])
+            assert status in (200, 400, 403, 404, 405, 413), f"{path} {content[:200]}: {status} {answer}"
+
+
+def test_odd_content(server):
+    """Events and account data whose members are of the wrong type are refused, or stored and read again without harm."""
+    world, failures = World(server), 0
+    jobs = [("/rooms/ROOM/state/%s/", STATE_TYPES), ("/rooms/ROOM/state/m.room.member/ME",
+                                                     {"m.room.member": STATE_TYPES["m.room.member"]}),
+            ("/rooms/ROOM/send/%s/TXN", MESSAGE_TYPES), ("/user/ME/account_data/%s", ACCOUNT_DATA),
+            ("/user/ME/rooms/ROOM/account_data/%s", ACCOUNT_DATA)]
+    for path, kinds in jobs:
+        for kind, members in kinds.items():
+            world.renew({"path": "{roomId}"})
+            full = "/_matrix/client/v3" + path.replace("ROOM", quote(world.room)).replace("ME", quote(world.alice[0]))
+            try:
+                put_odd(world, kind, members, full.replace("%s", kind))
+                read_everything(world)
+            except Exception as problem:
+                failures += 1
+                world.close()
+                print(f"  {path} {kind}\n    {type(problem).__name__}: {str(problem)[:700]}")
     print(f"  {sum(world.statuses.values())} requests: {dict(sorted(world.statuses.items()))}")
     assert failures == 0, f"{failures} failures"
 
