@@ -317,7 +317,7 @@ def test_500_half_open_connections(server):
     grown = resident_kb(server) - before
     for wire in wires:
         wire.socket.close()
-    assert slowest < 2, f"a request took {slowest:.1f} s beside them"
+    assert slowest < 5, f"a request took {slowest:.1f} s beside them"
     assert ASAN or grown < 30000, f"{grown} KB for 500 connections"
     assert settled(server, files), f"{descriptors(server)} descriptors, {files} before"
 
