@@ -25,8 +25,8 @@ struct applied {
 	int64_t     latest;
 };
 
-static const struct hearth_field LATEST_PARAMS[] = { HEARTH_COLUMN(struct applied, plugin), HEARTH_FIELDS_END };
-static const struct hearth_field LATEST_ROW[] = { HEARTH_COLUMN(struct applied, latest), HEARTH_FIELDS_END };
+static const struct hearth_field LATEST_PARAMS[] = { HEARTH_COLUMNS(struct applied, plugin) };
+static const struct hearth_field LATEST_ROW[] = { HEARTH_COLUMNS(struct applied, latest) };
 static const struct hearth_statement SELECT_LATEST = {
 	.name = "db.select_latest_migration",
 	.sql = "SELECT coalesce(max(number), 0) FROM hearth_migrations WHERE plugin = $1",
@@ -39,7 +39,7 @@ struct table {
 	bool exists;
 };
 
-static const struct hearth_field TABLE_ROW[] = { HEARTH_COLUMN(struct table, exists), HEARTH_FIELDS_END };
+static const struct hearth_field TABLE_ROW[] = { HEARTH_COLUMNS(struct table, exists) };
 static const struct hearth_statement SELECT_TABLE = {
 	.name = "db.select_migrations_table",
 	.sql = "SELECT to_regclass('hearth_migrations') IS NOT NULL",

@@ -71,10 +71,8 @@ struct sequence {
 	int64_t             last;
 };
 
-static const struct hearth_field SEQUENCES_PARAMS[] = { HEARTH_COLUMN(struct sequence, names), HEARTH_FIELDS_END };
-static const struct hearth_field SEQUENCES_ROW[] = {
-	HEARTH_COLUMN(struct sequence, name), HEARTH_COLUMN(struct sequence, last), HEARTH_FIELDS_END
-};
+static const struct hearth_field SEQUENCES_PARAMS[] = { HEARTH_COLUMNS(struct sequence, names) };
+static const struct hearth_field SEQUENCES_ROW[] = { HEARTH_COLUMNS(struct sequence, name, last) };
 static const struct hearth_statement SELECT_SEQUENCES = {
 	.name = "stream.select_sequences",
 	.sql = "SELECT name, coalesce(s.last_value, s.start_value - s.increment_by)"
@@ -191,14 +189,10 @@ struct ids {
 	int64_t     first, last;
 };
 
-static const struct hearth_field IDS_PARAMS[] = {
-	HEARTH_COLUMN(struct ids, sequence), HEARTH_COLUMN(struct ids, count), HEARTH_FIELDS_END
-};
-static const struct hearth_field IDS_ROW[] = {
-	HEARTH_COLUMN(struct ids, first), HEARTH_COLUMN(struct ids, last), HEARTH_FIELDS_END
-};
-static const struct hearth_field ID_PARAMS[] = { HEARTH_COLUMN(struct ids, sequence), HEARTH_FIELDS_END };
-static const struct hearth_field ID_ROW[] = { HEARTH_COLUMN(struct ids, first), HEARTH_FIELDS_END };
+static const struct hearth_field IDS_PARAMS[] = { HEARTH_COLUMNS(struct ids, sequence, count) };
+static const struct hearth_field IDS_ROW[] = { HEARTH_COLUMNS(struct ids, first, last) };
+static const struct hearth_field ID_PARAMS[] = { HEARTH_COLUMNS(struct ids, sequence) };
+static const struct hearth_field ID_ROW[] = { HEARTH_COLUMNS(struct ids, first) };
 static const struct hearth_statement NEXT_ID = {
 	.name = "stream.next_id",
 	.sql = "SELECT nextval($1::regclass)",

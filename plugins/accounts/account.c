@@ -8,14 +8,10 @@
 struct by_user {
 	const char *user_id;
 };
-static const struct hearth_field BY_USER[] = { HEARTH_COLUMN(struct by_user, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_USER[] = { HEARTH_COLUMNS(struct by_user, user_id) };
 static const struct hearth_field ROW[] = {
-	HEARTH_COLUMN(struct accounts_row, user_id), HEARTH_COLUMN(struct accounts_row, password_hash),
-	HEARTH_COLUMN(struct accounts_row, user_type), HEARTH_COLUMN(struct accounts_row, created_ms),
-	HEARTH_COLUMN(struct accounts_row, admin), HEARTH_COLUMN(struct accounts_row, guest),
-	HEARTH_COLUMN(struct accounts_row, deactivated), HEARTH_COLUMN(struct accounts_row, locked),
-	HEARTH_COLUMN(struct accounts_row, suspended), HEARTH_COLUMN(struct accounts_row, shadow_banned),
-	HEARTH_COLUMN(struct accounts_row, erased), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct accounts_row, user_id, password_hash, user_type, created_ms, admin, guest, deactivated,
+		       locked, suspended, shadow_banned, erased)
 };
 #define COLUMNS \
 	"user_id, password_hash, user_type, created_ms, admin, guest, deactivated, locked, suspended, shadow_banned, erased"
@@ -81,10 +77,8 @@ struct making {
 	bool             admin, guest, shadow_banned;
 };
 static const struct hearth_field MAKING[] = {
-	HEARTH_COLUMN(struct making, user_id), HEARTH_COLUMN(struct making, password_hash),
-	HEARTH_COLUMN(struct making, created_ms),
-	HEARTH_COLUMN(struct making, user_type), HEARTH_COLUMN(struct making, admin), HEARTH_COLUMN(struct making, guest),
-	HEARTH_COLUMN(struct making, shadow_banned), HEARTH_COLUMN(struct making, displayname), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct making, user_id, password_hash, created_ms, user_type, admin, guest, shadow_banned,
+		       displayname)
 };
 static const struct hearth_statement INSERT_ACCOUNT = {
 	.name = "accounts.insert_account",
@@ -93,16 +87,14 @@ static const struct hearth_statement INSERT_ACCOUNT = {
 	       " INSERT INTO account_profiles (user_id, displayname) SELECT user_id, $8 FROM made",
 	.params = MAKING,
 };
-static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMN(struct making, registration_token), HEARTH_FIELDS_END };
+static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMNS(struct making, registration_token) };
 static const struct hearth_statement SPEND_TOKEN = {
 	.name = "accounts.spend_registration_token",
 	.sql = "UPDATE account_registration_tokens SET pending = greatest(pending - 1, 0), completed = completed + 1"
 	       " WHERE token = $1",
 	.params = BY_TOKEN,
 };
-static const struct hearth_field BY_SESSION[] = {
-	HEARTH_COLUMN(struct making, uia_session), HEARTH_COLUMN(struct making, user_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field BY_SESSION[] = { HEARTH_COLUMNS(struct making, uia_session, user_id) };
 static const struct hearth_statement MARK_REGISTERED = {
 	.name = "accounts.mark_registered",
 	.sql = "UPDATE account_uia_sessions SET registered = $2 WHERE session_id = $1",
@@ -112,7 +104,7 @@ static const struct hearth_statement MARK_REGISTERED = {
 struct number {
 	int64_t number;
 };
-static const struct hearth_field NUMBER[] = { HEARTH_COLUMN(struct number, number), HEARTH_FIELDS_END };
+static const struct hearth_field NUMBER[] = { HEARTH_COLUMNS(struct number, number) };
 static const struct hearth_statement NEXT_NUMBER = {
 	.name = "accounts.next_number",
 	.sql = "SELECT nextval('account_numbers')",
@@ -210,11 +202,9 @@ struct threepid {
 	const char *user_id, *medium, *address;
 	int64_t     added_ms, validated_ms;
 };
-static const struct hearth_field OF_USER[] = { HEARTH_COLUMN(struct threepid, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field OF_USER[] = { HEARTH_COLUMNS(struct threepid, user_id) };
 static const struct hearth_field THREEPID[] = {
-	HEARTH_COLUMN(struct threepid, medium), HEARTH_COLUMN(struct threepid, address),
-	HEARTH_COLUMN(struct threepid, added_ms),
-	HEARTH_COLUMN(struct threepid, validated_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct threepid, medium, address, added_ms, validated_ms)
 };
 static const struct hearth_statement SELECT_THREEPIDS = {
 	.name = "accounts.select_threepids",

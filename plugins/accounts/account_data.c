@@ -10,20 +10,14 @@ struct data {
 	const char      *user_id, *room_id, *type, *content;
 	int64_t          stream_id;
 };
-static const struct hearth_field KEY[] = {
-	HEARTH_COLUMN(struct data, user_id), HEARTH_COLUMN(struct data, room_id), HEARTH_COLUMN(struct data, type),
-	HEARTH_FIELDS_END
-};
-static const struct hearth_field CONTENT[] = { HEARTH_COLUMN(struct data, content), HEARTH_FIELDS_END };
+static const struct hearth_field KEY[] = { HEARTH_COLUMNS(struct data, user_id, room_id, type) };
+static const struct hearth_field CONTENT[] = { HEARTH_COLUMNS(struct data, content) };
 static const struct hearth_statement SELECT_DATA = {
 	.name = "accounts.select_data",
 	.sql = "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3",
 	.params = KEY, .row = CONTENT, .row_size = sizeof(struct data),
 };
-static const struct hearth_field WHOLE[] = {
-	HEARTH_COLUMN(struct data, user_id), HEARTH_COLUMN(struct data, room_id), HEARTH_COLUMN(struct data, type),
-	HEARTH_COLUMN(struct data, stream_id), HEARTH_COLUMN(struct data, content), HEARTH_FIELDS_END
-};
+static const struct hearth_field WHOLE[] = { HEARTH_COLUMNS(struct data, user_id, room_id, type, stream_id, content) };
 static const struct hearth_statement UPSERT_DATA = {
 	.name = "accounts.upsert_data",
 	.sql = "INSERT INTO account_data (user_id, room_id, type, stream_id, content) VALUES ($1, $2, $3, $4, $5)"

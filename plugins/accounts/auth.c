@@ -14,13 +14,10 @@ struct token {
 	bool                used, admin, guest, deactivated, locked, suspended, shadow_banned;
 };
 
-static const struct hearth_field BY_HASH[] = { HEARTH_COLUMN(struct token, hash), HEARTH_FIELDS_END };
+static const struct hearth_field BY_HASH[] = { HEARTH_COLUMNS(struct token, hash) };
 static const struct hearth_field TOKEN[] = {
-	HEARTH_COLUMN(struct token, id), HEARTH_COLUMN(struct token, expires_ms), HEARTH_COLUMN(struct token, validated_ms),
-	HEARTH_COLUMN(struct token, user_id), HEARTH_COLUMN(struct token, device_id), HEARTH_COLUMN(struct token, used),
-	HEARTH_COLUMN(struct token, admin), HEARTH_COLUMN(struct token, guest), HEARTH_COLUMN(struct token, deactivated),
-	HEARTH_COLUMN(struct token, locked), HEARTH_COLUMN(struct token, suspended),
-	HEARTH_COLUMN(struct token, shadow_banned), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct token, id, expires_ms, validated_ms, user_id, device_id, used, admin, guest, deactivated,
+		       locked, suspended, shadow_banned)
 };
 static const struct hearth_statement SELECT_TOKEN = {
 	.name = "accounts.select_token",
@@ -30,7 +27,7 @@ static const struct hearth_statement SELECT_TOKEN = {
 	.params = BY_HASH, .row = TOKEN, .row_size = sizeof(struct token),
 };
 
-static const struct hearth_field BY_ID[] = { HEARTH_COLUMN(struct token, id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_ID[] = { HEARTH_COLUMNS(struct token, id) };
 /* The first use of a refreshed token ends the refresh token and the access tokens that came before it. */
 static const struct hearth_statement USE_TOKEN = {
 	.name = "accounts.use_token",
@@ -43,7 +40,7 @@ static const struct hearth_statement USE_TOKEN = {
 struct notice {
 	const char *user_id;
 };
-static const struct hearth_field NOTICE[] = { HEARTH_COLUMN(struct notice, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field NOTICE[] = { HEARTH_COLUMNS(struct notice, user_id) };
 static const struct hearth_statement TELL_FORGET = {
 	.name = "accounts.tell_forget",
 	.sql = "SELECT pg_notify('" CHANNEL "', $1)",

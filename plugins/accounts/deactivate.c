@@ -7,9 +7,7 @@ struct closing {
 	const char      *user_id;
 	bool             erase;
 };
-static const struct hearth_field CLOSING[] = {
-	HEARTH_COLUMN(struct closing, user_id), HEARTH_COLUMN(struct closing, erase), HEARTH_FIELDS_END
-};
+static const struct hearth_field CLOSING[] = { HEARTH_COLUMNS(struct closing, user_id, erase) };
 /* What the account knows goes; its name stays taken for ever. */
 static const struct hearth_statement CLOSE_ACCOUNT = {
 	.name = "accounts.close_account",

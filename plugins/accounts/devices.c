@@ -12,11 +12,9 @@ struct device {
 	int64_t             last_seen_ms;
 	struct hearth_texts ids;
 };
-static const struct hearth_field BY_IDS[] = { HEARTH_COLUMN(struct device, ids), HEARTH_FIELDS_END };
+static const struct hearth_field BY_IDS[] = { HEARTH_COLUMNS(struct device, ids) };
 static const struct hearth_field DEVICE[] = {
-	HEARTH_COLUMN(struct device, user_id), HEARTH_COLUMN(struct device, device_id),
-	HEARTH_COLUMN(struct device, display_name),
-	HEARTH_COLUMN(struct device, last_seen_ip), HEARTH_COLUMN(struct device, last_seen_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct device, user_id, device_id, display_name, last_seen_ip, last_seen_ms)
 };
 static const struct hearth_statement SELECT_DEVICES = {
 	.name = "accounts.select_devices",
@@ -24,20 +22,14 @@ static const struct hearth_statement SELECT_DEVICES = {
 	       " WHERE user_id = ANY($1) ORDER BY user_id, device_id",
 	.params = BY_IDS, .row = DEVICE, .row_size = sizeof(struct device),
 };
-static const struct hearth_field ONE[] = {
-	HEARTH_COLUMN(struct device, user_id), HEARTH_COLUMN(struct device, device_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field ONE[] = { HEARTH_COLUMNS(struct device, user_id, device_id) };
 static const struct hearth_statement SELECT_DEVICE = {
 	.name = "accounts.select_device",
 	.sql = "SELECT user_id, device_id, display_name, last_seen_ip, last_seen_ms FROM account_devices"
 	       " WHERE user_id = $1 AND device_id = $2",
 	.params = ONE, .row = DEVICE, .row_size = sizeof(struct device),
 };
-static const struct hearth_field NAMED[] = {
-	HEARTH_COLUMN(struct device, user_id), HEARTH_COLUMN(struct device, device_id),
-	HEARTH_COLUMN(struct device, display_name),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field NAMED[] = { HEARTH_COLUMNS(struct device, user_id, device_id, display_name) };
 static const struct hearth_statement RENAME_DEVICE = {
 	.name = "accounts.rename_device",
 	.sql = "UPDATE account_devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2",
@@ -45,12 +37,9 @@ static const struct hearth_statement RENAME_DEVICE = {
 };
 
 /* ids with device_id NULL: these; device_id set and no ids: all others. */
-static const struct hearth_field CHOSEN[] = {
-	HEARTH_COLUMN(struct device, user_id), HEARTH_COLUMN(struct device, ids), HEARTH_COLUMN(struct device, device_id),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field CHOSEN[] = { HEARTH_COLUMNS(struct device, user_id, ids, device_id) };
 #define CHOSEN_SQL "user_id = $1 AND (device_id = ANY($2) OR device_id <> $3)"
-static const struct hearth_field REMOVED[] = { HEARTH_COLUMN(struct device, device_id), HEARTH_FIELDS_END };
+static const struct hearth_field REMOVED[] = { HEARTH_COLUMNS(struct device, device_id) };
 static const struct hearth_statement DELETE_DEVICES = {
 	.name = "accounts.delete_devices",
 	.sql = "DELETE FROM account_devices WHERE " CHOSEN_SQL " RETURNING device_id",

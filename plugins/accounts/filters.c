@@ -12,11 +12,8 @@ struct filter {
 	int64_t             filter_id;
 	struct hearth_bytes hash;
 };
-static const struct hearth_field NEW[] = {
-	HEARTH_COLUMN(struct filter, user_id), HEARTH_COLUMN(struct filter, hash), HEARTH_COLUMN(struct filter, filter),
-	HEARTH_FIELDS_END
-};
-static const struct hearth_field ID[] = { HEARTH_COLUMN(struct filter, filter_id), HEARTH_FIELDS_END };
+static const struct hearth_field NEW[] = { HEARTH_COLUMNS(struct filter, user_id, hash, filter) };
+static const struct hearth_field ID[] = { HEARTH_COLUMNS(struct filter, filter_id) };
 static const struct hearth_statement UPSERT_FILTER = {
 	.name = "accounts.upsert_filter",
 	.sql = "INSERT INTO account_filters (user_id, hash, filter, filter_id)"
@@ -24,10 +21,8 @@ static const struct hearth_statement UPSERT_FILTER = {
 	       " ON CONFLICT (user_id, hash) DO UPDATE SET hash = excluded.hash RETURNING filter_id",
 	.params = NEW, .row = ID, .row_size = sizeof(struct filter),
 };
-static const struct hearth_field KEY[] = {
-	HEARTH_COLUMN(struct filter, user_id), HEARTH_COLUMN(struct filter, filter_id), HEARTH_FIELDS_END
-};
-static const struct hearth_field TEXT[] = { HEARTH_COLUMN(struct filter, filter), HEARTH_FIELDS_END };
+static const struct hearth_field KEY[] = { HEARTH_COLUMNS(struct filter, user_id, filter_id) };
+static const struct hearth_field TEXT[] = { HEARTH_COLUMNS(struct filter, filter) };
 static const struct hearth_statement SELECT_FILTER = {
 	.name = "accounts.select_filter",
 	.sql = "SELECT filter FROM account_filters WHERE user_id = $1 AND filter_id = $2",

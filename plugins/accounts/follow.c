@@ -9,14 +9,8 @@ struct copy {
 	const char      *user_id, *old_room_id, *room_id;
 	int64_t          stream_id;
 };
-static const struct hearth_field COPY[] = {
-	HEARTH_COLUMN(struct copy, user_id), HEARTH_COLUMN(struct copy, old_room_id), HEARTH_COLUMN(struct copy, room_id),
-	HEARTH_FIELDS_END
-};
-static const struct hearth_field COPY_AT[] = {
-	HEARTH_COLUMN(struct copy, user_id), HEARTH_COLUMN(struct copy, old_room_id), HEARTH_COLUMN(struct copy, room_id),
-	HEARTH_COLUMN(struct copy, stream_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field COPY[] = { HEARTH_COLUMNS(struct copy, user_id, old_room_id, room_id) };
+static const struct hearth_field COPY_AT[] = { HEARTH_COLUMNS(struct copy, user_id, old_room_id, room_id, stream_id) };
 static const struct hearth_statement COPY_TAGS = {
 	.name = "accounts.copy_tags",
 	.sql = "INSERT INTO account_tags (user_id, room_id, tag, content)"

@@ -10,8 +10,8 @@
 struct limit {
 	int64_t now_ms, session_ms, chain_ms;
 };
-static const struct hearth_field NOW[] = { HEARTH_COLUMN(struct limit, now_ms), HEARTH_FIELDS_END };
-static const struct hearth_field SESSIONS[] = { HEARTH_COLUMN(struct limit, session_ms), HEARTH_FIELDS_END };
+static const struct hearth_field NOW[] = { HEARTH_COLUMNS(struct limit, now_ms) };
+static const struct hearth_field SESSIONS[] = { HEARTH_COLUMNS(struct limit, session_ms) };
 static const struct hearth_statement EXPIRE_LOGIN = {
 	.name = "accounts.expire_login_tokens", .sql = "DELETE FROM account_login_tokens WHERE expires_ms <= $1", .params = NOW,
 };
@@ -47,12 +47,8 @@ struct stale {
 	const char      *user_id, *device_id;
 	int64_t          before_ms, limit;
 };
-static const struct hearth_field BEFORE[] = {
-	HEARTH_COLUMN(struct stale, before_ms), HEARTH_COLUMN(struct stale, limit), HEARTH_FIELDS_END
-};
-static const struct hearth_field DEVICE[] = {
-	HEARTH_COLUMN(struct stale, user_id), HEARTH_COLUMN(struct stale, device_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field BEFORE[] = { HEARTH_COLUMNS(struct stale, before_ms, limit) };
+static const struct hearth_field DEVICE[] = { HEARTH_COLUMNS(struct stale, user_id, device_id) };
 static const struct hearth_statement SELECT_STALE = {
 	.name = "accounts.select_stale_devices",
 	.sql = "SELECT user_id, device_id FROM account_devices WHERE last_seen_ms < $1 ORDER BY user_id, device_id LIMIT $2",

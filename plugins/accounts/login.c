@@ -13,10 +13,9 @@ struct login_token {
 	int64_t             expires_ms;
 };
 static const struct hearth_field LOGIN_TOKEN[] = {
-	HEARTH_COLUMN(struct login_token, token_hash), HEARTH_COLUMN(struct login_token, user_id),
-	HEARTH_COLUMN(struct login_token, expires_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct login_token, token_hash, user_id, expires_ms)
 };
-static const struct hearth_field BY_HASH[] = { HEARTH_COLUMN(struct login_token, token_hash), HEARTH_FIELDS_END };
+static const struct hearth_field BY_HASH[] = { HEARTH_COLUMNS(struct login_token, token_hash) };
 static const struct hearth_statement INSERT_LOGIN_TOKEN = {
 	.name = "accounts.insert_login_token",
 	.sql = "INSERT INTO account_login_tokens (token_hash, user_id, expires_ms) VALUES ($1, $2, $3)",
@@ -223,7 +222,7 @@ struct ending {
 	int64_t          token_id;
 	bool             all;
 };
-static const struct hearth_field BY_TOKEN_ID[] = { HEARTH_COLUMN(struct ending, token_id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_TOKEN_ID[] = { HEARTH_COLUMNS(struct ending, token_id) };
 static const struct hearth_statement DELETE_TOKEN = {
 	.name = "accounts.delete_access_token",
 	.sql = "DELETE FROM account_access_tokens WHERE id = $1",

@@ -10,9 +10,7 @@ struct change {
 	const char      *user_id;
 	bool             on, locking;
 };
-static const struct hearth_field CHANGE[] = {
-	HEARTH_COLUMN(struct change, user_id), HEARTH_COLUMN(struct change, on), HEARTH_FIELDS_END
-};
+static const struct hearth_field CHANGE[] = { HEARTH_COLUMNS(struct change, user_id, on) };
 static const struct hearth_statement SET_LOCKED = {
 	.name = "accounts.set_locked", .sql = "UPDATE accounts SET locked = $2 WHERE user_id = $1", .params = CHANGE,
 };
@@ -123,10 +121,9 @@ struct connection {
 	const char *user_id, *device_id, *last_seen_ip, *user_agent;
 	int64_t     last_seen_ms;
 };
-static const struct hearth_field BY_USER[] = { HEARTH_COLUMN(struct connection, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_USER[] = { HEARTH_COLUMNS(struct connection, user_id) };
 static const struct hearth_field CONNECTION[] = {
-	HEARTH_COLUMN(struct connection, device_id), HEARTH_COLUMN(struct connection, last_seen_ip),
-	HEARTH_COLUMN(struct connection, user_agent), HEARTH_COLUMN(struct connection, last_seen_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct connection, device_id, last_seen_ip, user_agent, last_seen_ms)
 };
 static const struct hearth_statement SELECT_CONNECTIONS = {
 	.name = "accounts.select_connections",

@@ -11,20 +11,14 @@ struct openid {
 	const char         *user_id;
 	int64_t             expires_ms;
 };
-static const struct hearth_field TOKEN[] = {
-	HEARTH_COLUMN(struct openid, token_hash), HEARTH_COLUMN(struct openid, user_id),
-	HEARTH_COLUMN(struct openid, expires_ms),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field TOKEN[] = { HEARTH_COLUMNS(struct openid, token_hash, user_id, expires_ms) };
 static const struct hearth_statement INSERT_TOKEN = {
 	.name = "accounts.insert_openid_token",
 	.sql = "INSERT INTO account_openid_tokens (token_hash, user_id, expires_ms) VALUES ($1, $2, $3)",
 	.params = TOKEN,
 };
-static const struct hearth_field HASH_AND_TIME[] = {
-	HEARTH_COLUMN(struct openid, token_hash), HEARTH_COLUMN(struct openid, expires_ms), HEARTH_FIELDS_END
-};
-static const struct hearth_field USER[] = { HEARTH_COLUMN(struct openid, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field HASH_AND_TIME[] = { HEARTH_COLUMNS(struct openid, token_hash, expires_ms) };
+static const struct hearth_field USER[] = { HEARTH_COLUMNS(struct openid, user_id) };
 static const struct hearth_statement SELECT_USER = {
 	.name = "accounts.select_openid_user",
 	.sql = "SELECT user_id FROM account_openid_tokens WHERE token_hash = $1 AND expires_ms > $2",

@@ -200,9 +200,7 @@ struct change {
 	const char         *user_id, *password_hash, *device_id;
 	bool                logout;
 };
-static const struct hearth_field CHANGE[] = {
-	HEARTH_COLUMN(struct change, user_id), HEARTH_COLUMN(struct change, password_hash), HEARTH_FIELDS_END
-};
+static const struct hearth_field CHANGE[] = { HEARTH_COLUMNS(struct change, user_id, password_hash) };
 static const struct hearth_statement UPDATE_PASSWORD = {
 	.name = "accounts.update_password",
 	.sql = "UPDATE accounts SET password_hash = $2 WHERE user_id = $1",

@@ -14,10 +14,9 @@ struct profile {
 	const char         *user_id, *displayname, *avatar_url, *fields;
 	struct hearth_texts ids;
 };
-static const struct hearth_field BY_USER[] = { HEARTH_COLUMN(struct profile, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_USER[] = { HEARTH_COLUMNS(struct profile, user_id) };
 static const struct hearth_field PROFILE[] = {
-	HEARTH_COLUMN(struct profile, user_id), HEARTH_COLUMN(struct profile, displayname),
-	HEARTH_COLUMN(struct profile, avatar_url), HEARTH_COLUMN(struct profile, fields), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct profile, user_id, displayname, avatar_url, fields)
 };
 #define SELECT "SELECT user_id, displayname, avatar_url, fields FROM account_profiles WHERE user_id = "
 static const struct hearth_statement SELECT_PROFILE = {
@@ -28,7 +27,7 @@ static const struct hearth_statement LOCK_PROFILE = {
 	.name = "accounts.lock_profile", .sql = SELECT "$1 FOR UPDATE",
 	.params = BY_USER, .row = PROFILE, .row_size = sizeof(struct profile),
 };
-static const struct hearth_field BY_IDS[] = { HEARTH_COLUMN(struct profile, ids), HEARTH_FIELDS_END };
+static const struct hearth_field BY_IDS[] = { HEARTH_COLUMNS(struct profile, ids) };
 static const struct hearth_statement SELECT_PROFILES = {
 	.name = "accounts.select_profiles", .sql = SELECT "ANY($1)",
 	.params = BY_IDS, .row = PROFILE, .row_size = sizeof(struct profile),

@@ -12,13 +12,9 @@ struct chain {
 	const char         *user_id, *device_id, *access_token, *refresh_token;
 	bool                spent, locked;
 };
-static const struct hearth_field BY_HASH[] = { HEARTH_COLUMN(struct chain, old_hash), HEARTH_FIELDS_END };
+static const struct hearth_field BY_HASH[] = { HEARTH_COLUMNS(struct chain, old_hash) };
 static const struct hearth_field CHAIN[] = {
-	HEARTH_COLUMN(struct chain, id), HEARTH_COLUMN(struct chain, next_id), HEARTH_COLUMN(struct chain, user_id),
-	HEARTH_COLUMN(struct chain, device_id), HEARTH_COLUMN(struct chain, expires_ms),
-	HEARTH_COLUMN(struct chain, session_expires_ms), HEARTH_COLUMN(struct chain, spent),
-	HEARTH_COLUMN(struct chain, locked),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct chain, id, next_id, user_id, device_id, expires_ms, session_expires_ms, spent, locked)
 };
 static const struct hearth_statement SELECT_CHAIN = {
 	.name = "accounts.select_refresh_token",
@@ -30,14 +26,14 @@ static const struct hearth_statement SELECT_CHAIN = {
 	       " WHERE r.token_hash = $1 FOR UPDATE OF r",
 	.params = BY_HASH, .row = CHAIN, .row_size = sizeof(struct chain),
 };
-static const struct hearth_field BY_NEXT[] = { HEARTH_COLUMN(struct chain, next_id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_NEXT[] = { HEARTH_COLUMNS(struct chain, next_id) };
 static const struct hearth_statement DROP_NEXT = {
 	.name = "accounts.drop_unused_refresh",
 	.sql = "WITH gone AS (DELETE FROM account_refresh_tokens WHERE id = $1)"
 	       " DELETE FROM account_access_tokens WHERE refresh_id = $1",
 	.params = BY_NEXT,
 };
-static const struct hearth_field BY_ID[] = { HEARTH_COLUMN(struct chain, id), HEARTH_FIELDS_END };
+static const struct hearth_field BY_ID[] = { HEARTH_COLUMNS(struct chain, id) };
 /* The chain grows no tail: what came before this token can no longer be used. */
 static const struct hearth_statement DROP_BEFORE = {
 	.name = "accounts.drop_spent_refresh",
@@ -45,10 +41,8 @@ static const struct hearth_statement DROP_BEFORE = {
 	.params = BY_ID,
 };
 static const struct hearth_field PAIR[] = {
-	HEARTH_COLUMN(struct chain, id), HEARTH_COLUMN(struct chain, user_id), HEARTH_COLUMN(struct chain, device_id),
-	HEARTH_COLUMN(struct chain, refresh_hash), HEARTH_COLUMN(struct chain, refresh_expires_ms),
-	HEARTH_COLUMN(struct chain, session_expires_ms), HEARTH_COLUMN(struct chain, access_hash),
-	HEARTH_COLUMN(struct chain, access_expires_ms), HEARTH_COLUMN(struct chain, now_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct chain, id, user_id, device_id, refresh_hash, refresh_expires_ms, session_expires_ms,
+		       access_hash, access_expires_ms, now_ms)
 };
 static const struct hearth_statement INSERT_NEXT = {
 	.name = "accounts.insert_next_pair",

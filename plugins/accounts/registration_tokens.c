@@ -16,12 +16,9 @@ struct token {
 };
 #define COLUMNS "token, coalesce(uses_allowed, -1), pending, completed, coalesce(expires_ms, -1)"
 static const struct hearth_field ROW[] = {
-	HEARTH_COLUMN(struct token, token), HEARTH_COLUMN(struct token, uses_allowed), HEARTH_COLUMN(struct token, pending),
-	HEARTH_COLUMN(struct token, completed), HEARTH_COLUMN(struct token, expires_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct token, token, uses_allowed, pending, completed, expires_ms)
 };
-static const struct hearth_field LISTED[] = {
-	HEARTH_COLUMN(struct token, valid), HEARTH_COLUMN(struct token, now_ms), HEARTH_FIELDS_END
-};
+static const struct hearth_field LISTED[] = { HEARTH_COLUMNS(struct token, valid, now_ms) };
 /* valid: 1 valid ones, 0 the others, -1 all */
 static const struct hearth_statement SELECT_TOKENS = {
 	.name = "accounts.select_registration_tokens",
@@ -30,7 +27,7 @@ static const struct hearth_statement SELECT_TOKENS = {
 	       " ORDER BY token LIMIT 10000",
 	.params = LISTED, .row = ROW, .row_size = sizeof(struct token),
 };
-static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMN(struct token, token), HEARTH_FIELDS_END };
+static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMNS(struct token, token) };
 static const struct hearth_statement SELECT_TOKEN = {
 	.name = "accounts.select_registration_token",
 	.sql = "SELECT " COLUMNS " FROM account_registration_tokens WHERE token = $1",
@@ -41,10 +38,7 @@ static const struct hearth_statement DELETE_TOKEN = {
 	.sql = "DELETE FROM account_registration_tokens WHERE token = $1",
 	.params = BY_TOKEN,
 };
-static const struct hearth_field SETTINGS[] = {
-	HEARTH_COLUMN(struct token, token), HEARTH_COLUMN(struct token, uses_allowed), HEARTH_COLUMN(struct token, expires_ms),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field SETTINGS[] = { HEARTH_COLUMNS(struct token, token, uses_allowed, expires_ms) };
 static const struct hearth_statement INSERT_TOKEN = {
 	.name = "accounts.insert_registration_token",
 	.sql = "INSERT INTO account_registration_tokens (token, uses_allowed, expires_ms)"

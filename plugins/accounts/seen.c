@@ -13,8 +13,7 @@ struct seen {
 };
 
 static const struct hearth_field SEEN[] = {
-	HEARTH_COLUMN(struct seen, user_ids), HEARTH_COLUMN(struct seen, device_ids), HEARTH_COLUMN(struct seen, ips),
-	HEARTH_COLUMN(struct seen, user_agents), HEARTH_COLUMN(struct seen, times), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct seen, user_ids, device_ids, ips, user_agents, times)
 };
 static const struct hearth_statement UPDATE_SEEN = {
 	.name = "accounts.update_seen",

@@ -9,14 +9,8 @@ struct change {
 	int64_t             since, upto;
 	struct hearth_texts fresh;
 };
-static const struct hearth_field RANGE[] = {
-	HEARTH_COLUMN(struct change, user_id), HEARTH_COLUMN(struct change, since), HEARTH_COLUMN(struct change, upto),
-	HEARTH_COLUMN(struct change, fresh), HEARTH_FIELDS_END
-};
-static const struct hearth_field CHANGE[] = {
-	HEARTH_COLUMN(struct change, room_id), HEARTH_COLUMN(struct change, type), HEARTH_COLUMN(struct change, content),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field RANGE[] = { HEARTH_COLUMNS(struct change, user_id, since, upto, fresh) };
+static const struct hearth_field CHANGE[] = { HEARTH_COLUMNS(struct change, room_id, type, content) };
 /* Tags of a room stand together in one m.tag event, which is empty once the last is gone. */
 static const struct hearth_statement SELECT_CHANGES = {
 	.name = "accounts.select_data_changes",

@@ -10,39 +10,27 @@ struct tag {
 	const char      *user_id, *room_id, *tag, *content;
 	int64_t          stream_id;
 };
-static const struct hearth_field OF_ROOM[] = {
-	HEARTH_COLUMN(struct tag, user_id), HEARTH_COLUMN(struct tag, room_id), HEARTH_FIELDS_END
-};
-static const struct hearth_field TAG[] = { HEARTH_COLUMN(struct tag, tag), HEARTH_COLUMN(struct tag, content),
-					   HEARTH_FIELDS_END };
+static const struct hearth_field OF_ROOM[] = { HEARTH_COLUMNS(struct tag, user_id, room_id) };
+static const struct hearth_field TAG[] = { HEARTH_COLUMNS(struct tag, tag, content) };
 static const struct hearth_statement SELECT_TAGS = {
 	.name = "accounts.select_tags",
 	.sql = "SELECT tag, content FROM account_tags WHERE user_id = $1 AND room_id = $2 ORDER BY tag",
 	.params = OF_ROOM, .row = TAG, .row_size = sizeof(struct tag),
 };
-static const struct hearth_field KEY[] = {
-	HEARTH_COLUMN(struct tag, user_id), HEARTH_COLUMN(struct tag, room_id), HEARTH_COLUMN(struct tag, tag),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field KEY[] = { HEARTH_COLUMNS(struct tag, user_id, room_id, tag) };
 static const struct hearth_statement DELETE_TAG = {
 	.name = "accounts.delete_tag",
 	.sql = "DELETE FROM account_tags WHERE user_id = $1 AND room_id = $2 AND tag = $3",
 	.params = KEY,
 };
-static const struct hearth_field WHOLE[] = {
-	HEARTH_COLUMN(struct tag, user_id), HEARTH_COLUMN(struct tag, room_id), HEARTH_COLUMN(struct tag, tag),
-	HEARTH_COLUMN(struct tag, content), HEARTH_FIELDS_END
-};
+static const struct hearth_field WHOLE[] = { HEARTH_COLUMNS(struct tag, user_id, room_id, tag, content) };
 static const struct hearth_statement UPSERT_TAG = {
 	.name = "accounts.upsert_tag",
 	.sql = "INSERT INTO account_tags (user_id, room_id, tag, content) VALUES ($1, $2, $3, $4)"
 	       " ON CONFLICT (user_id, room_id, tag) DO UPDATE SET content = excluded.content",
 	.params = WHOLE,
 };
-static const struct hearth_field CHANGE[] = {
-	HEARTH_COLUMN(struct tag, user_id), HEARTH_COLUMN(struct tag, room_id), HEARTH_COLUMN(struct tag, stream_id),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field CHANGE[] = { HEARTH_COLUMNS(struct tag, user_id, room_id, stream_id) };
 static const struct hearth_statement UPSERT_CHANGE = {
 	.name = "accounts.upsert_tag_change",
 	.sql = "INSERT INTO account_tag_changes (user_id, room_id, stream_id) VALUES ($1, $2, $3)"

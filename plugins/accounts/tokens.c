@@ -80,8 +80,7 @@ struct device_row {
 };
 
 static const struct hearth_field DEVICE[] = {
-	HEARTH_COLUMN(struct device_row, user_id), HEARTH_COLUMN(struct device_row, device_id),
-	HEARTH_COLUMN(struct device_row, display_name), HEARTH_COLUMN(struct device_row, created_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct device_row, user_id, device_id, display_name, created_ms)
 };
 
 static const struct hearth_statement INSERT_DEVICE = {
@@ -90,9 +89,7 @@ static const struct hearth_statement INSERT_DEVICE = {
 	       " VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING",
 	.params = DEVICE,
 };
-static const struct hearth_field OWNER[] = {
-	HEARTH_COLUMN(struct device_row, user_id), HEARTH_COLUMN(struct device_row, device_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field OWNER[] = { HEARTH_COLUMNS(struct device_row, user_id, device_id) };
 static const struct hearth_statement DELETE_ACCESS_TOKENS = {
 	.name = "accounts.delete_device_access_tokens",
 	.sql = "DELETE FROM account_access_tokens WHERE user_id = $1 AND device_id = $2",
@@ -111,9 +108,7 @@ struct token_row {
 };
 
 static const struct hearth_field ACCESS_ONLY[] = {
-	HEARTH_COLUMN(struct token_row, access_hash), HEARTH_COLUMN(struct token_row, user_id),
-	HEARTH_COLUMN(struct token_row, device_id), HEARTH_COLUMN(struct token_row, access_expires_ms),
-	HEARTH_COLUMN(struct token_row, now_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct token_row, access_hash, user_id, device_id, access_expires_ms, now_ms)
 };
 static const struct hearth_statement INSERT_ACCESS_TOKEN = {
 	.name = "accounts.insert_access_token",
@@ -122,11 +117,8 @@ static const struct hearth_statement INSERT_ACCESS_TOKEN = {
 	.params = ACCESS_ONLY,
 };
 static const struct hearth_field BOTH[] = {
-	HEARTH_COLUMN(struct token_row, access_hash), HEARTH_COLUMN(struct token_row, user_id),
-	HEARTH_COLUMN(struct token_row, device_id), HEARTH_COLUMN(struct token_row, access_expires_ms),
-	HEARTH_COLUMN(struct token_row, now_ms), HEARTH_COLUMN(struct token_row, refresh_hash),
-	HEARTH_COLUMN(struct token_row, refresh_expires_ms), HEARTH_COLUMN(struct token_row, session_expires_ms),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct token_row, access_hash, user_id, device_id, access_expires_ms, now_ms, refresh_hash,
+		       refresh_expires_ms, session_expires_ms)
 };
 static const struct hearth_statement INSERT_TOKEN_PAIR = {
 	.name = "accounts.insert_token_pair",

@@ -19,22 +19,16 @@ struct session {
 	struct hearth_texts stages, results;
 };
 static const struct hearth_field NEW_SESSION[] = {
-	HEARTH_COLUMN(struct session, session_id), HEARTH_COLUMN(struct session, created_ms),
-	HEARTH_COLUMN(struct session, binding), HEARTH_COLUMN(struct session, params), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct session, session_id, created_ms, binding, params)
 };
 static const struct hearth_statement INSERT_SESSION = {
 	.name = "accounts.insert_uia_session",
 	.sql = "INSERT INTO account_uia_sessions (session_id, created_ms, binding, params) VALUES ($1, $2, $3, $4)",
 	.params = NEW_SESSION,
 };
-static const struct hearth_field BY_SESSION[] = {
-	HEARTH_COLUMN(struct session, session_id), HEARTH_COLUMN(struct session, created_ms), HEARTH_FIELDS_END
-};
+static const struct hearth_field BY_SESSION[] = { HEARTH_COLUMNS(struct session, session_id, created_ms) };
 static const struct hearth_field SESSION[] = {
-	HEARTH_COLUMN(struct session, session_id), HEARTH_COLUMN(struct session, params),
-	HEARTH_COLUMN(struct session, password_hash), HEARTH_COLUMN(struct session, registered),
-	HEARTH_COLUMN(struct session, binding), HEARTH_COLUMN(struct session, stages), HEARTH_COLUMN(struct session, results),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct session, session_id, params, password_hash, registered, binding, stages, results)
 };
 static const struct hearth_statement SELECT_SESSION = {
 	.name = "accounts.select_uia_session",
@@ -50,10 +44,7 @@ struct stage {
 	const char *session_id, *stage, *result;
 	int64_t     now_ms;
 };
-static const struct hearth_field STAGE[] = {
-	HEARTH_COLUMN(struct stage, session_id), HEARTH_COLUMN(struct stage, stage), HEARTH_COLUMN(struct stage, result),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field STAGE[] = { HEARTH_COLUMNS(struct stage, session_id, stage, result) };
 static const struct hearth_statement INSERT_STAGE = {
 	.name = "accounts.insert_uia_stage",
 	.sql = "INSERT INTO account_uia_stages (session_id, stage, result) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -69,18 +60,13 @@ static const struct hearth_statement UPDATE_PASSWORD = {
 /* A token that a session has taken counts as pending until the session registers somebody or expires. */
 #define TOKEN_VALID \
 	"(expires_ms IS NULL OR expires_ms > $1) AND (uses_allowed IS NULL OR pending + completed < uses_allowed)"
-static const struct hearth_field BY_TOKEN[] = {
-	HEARTH_COLUMN(struct stage, now_ms), HEARTH_COLUMN(struct stage, result), HEARTH_FIELDS_END
-};
+static const struct hearth_field BY_TOKEN[] = { HEARTH_COLUMNS(struct stage, now_ms, result) };
 static const struct hearth_statement TOKEN_IS_VALID = {
 	.name = "accounts.registration_token_valid",
 	.sql = "SELECT '', '', token FROM account_registration_tokens WHERE token = $2 AND " TOKEN_VALID,
 	.params = BY_TOKEN, .row = STAGE, .row_size = sizeof(struct stage),
 };
-static const struct hearth_field TAKE[] = {
-	HEARTH_COLUMN(struct stage, now_ms), HEARTH_COLUMN(struct stage, result), HEARTH_COLUMN(struct stage, session_id),
-	HEARTH_FIELDS_END
-};
+static const struct hearth_field TAKE[] = { HEARTH_COLUMNS(struct stage, now_ms, result, session_id) };
 static const struct hearth_statement TAKE_TOKEN = {
 	.name = "accounts.take_registration_token",
 	.sql = "WITH taken AS (UPDATE account_registration_tokens SET pending = pending + 1 WHERE token = $2 AND "
@@ -404,9 +390,7 @@ int accounts_uia_run(struct accounts *accounts, struct hearth_task *task, struct
 struct validated {
 	int64_t token_id, at_ms;
 };
-static const struct hearth_field VALIDATED[] = {
-	HEARTH_COLUMN(struct validated, token_id), HEARTH_COLUMN(struct validated, at_ms), HEARTH_FIELDS_END
-};
+static const struct hearth_field VALIDATED[] = { HEARTH_COLUMNS(struct validated, token_id, at_ms) };
 static const struct hearth_statement SELECT_VALIDATED = {
 	.name = "accounts.select_token_validated",
 	.sql = "SELECT id, validated_ms FROM account_access_tokens WHERE id = $1 AND validated_ms > $2",

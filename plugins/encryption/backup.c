@@ -10,14 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct hearth_field BACKUP_REF[] = {
-	HEARTH_COLUMN(struct backup_ref, user_id), HEARTH_COLUMN(struct backup_ref, version), HEARTH_FIELDS_END
-};
+const struct hearth_field BACKUP_REF[] = { HEARTH_COLUMNS(struct backup_ref, user_id, version) };
 
 static const struct hearth_field VERSION[] = {
-	HEARTH_COLUMN(struct backup_version, version), HEARTH_COLUMN(struct backup_version, etag),
-	HEARTH_COLUMN(struct backup_version, count), HEARTH_COLUMN(struct backup_version, algorithm),
-	HEARTH_COLUMN(struct backup_version, auth_data), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct backup_version, version, etag, count, algorithm, auth_data)
 };
 
 static const struct hearth_statement SELECT_VERSION = {
@@ -35,12 +31,9 @@ struct new_version {
 	int64_t                   version;
 };
 
-static const struct hearth_field NEW_VERSION[] = {
-	HEARTH_COLUMN(struct new_version, user_id), HEARTH_COLUMN(struct new_version, algorithm),
-	HEARTH_COLUMN(struct new_version, auth_data), HEARTH_FIELDS_END
-};
+static const struct hearth_field NEW_VERSION[] = { HEARTH_COLUMNS(struct new_version, user_id, algorithm, auth_data) };
 
-static const struct hearth_field VERSION_NUMBER[] = { HEARTH_COLUMN(struct new_version, version), HEARTH_FIELDS_END };
+static const struct hearth_field VERSION_NUMBER[] = { HEARTH_COLUMNS(struct new_version, version) };
 
 /* Deleted versions keep their row, so that no number is given twice. */
 static const struct hearth_statement INSERT_VERSION = {
@@ -51,8 +44,7 @@ static const struct hearth_statement INSERT_VERSION = {
 };
 
 static const struct hearth_field CHANGED_VERSION[] = {
-	HEARTH_COLUMN(struct new_version, user_id), HEARTH_COLUMN(struct new_version, version),
-	HEARTH_COLUMN(struct new_version, auth_data), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct new_version, user_id, version, auth_data)
 };
 
 static const struct hearth_statement UPDATE_VERSION = {

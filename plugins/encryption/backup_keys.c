@@ -54,8 +54,7 @@ struct selection {
 };
 
 static const struct hearth_field SELECTION[] = {
-	HEARTH_COLUMN(struct selection, user_id), HEARTH_COLUMN(struct selection, version),
-	HEARTH_COLUMN(struct selection, room_id), HEARTH_COLUMN(struct selection, session_id), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct selection, user_id, version, room_id, session_id)
 };
 
 struct key_row {
@@ -66,9 +65,8 @@ struct key_row {
 };
 
 static const struct hearth_field KEY_ROW[] = {
-	HEARTH_COLUMN(struct key_row, room_id), HEARTH_COLUMN(struct key_row, session_id),
-	HEARTH_COLUMN(struct key_row, first_message_index), HEARTH_COLUMN(struct key_row, forwarded_count),
-	HEARTH_COLUMN(struct key_row, is_verified), HEARTH_COLUMN(struct key_row, session_data), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct key_row, room_id, session_id, first_message_index, forwarded_count, is_verified,
+		       session_data)
 };
 
 #define SELECTED " WHERE user_id = $1 AND version = $2 AND ($3::text IS NULL OR room_id = $3)" \
@@ -109,10 +107,8 @@ struct key_set {
 };
 
 static const struct hearth_field KEY_SET[] = {
-	HEARTH_COLUMN(struct key_set, user_id), HEARTH_COLUMN(struct key_set, version),
-	HEARTH_COLUMN(struct key_set, room_ids), HEARTH_COLUMN(struct key_set, session_ids),
-	HEARTH_COLUMN(struct key_set, session_data), HEARTH_COLUMN(struct key_set, first_message_index),
-	HEARTH_COLUMN(struct key_set, forwarded_count), HEARTH_COLUMN(struct key_set, is_verified), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct key_set, user_id, version, room_ids, session_ids, session_data, first_message_index,
+		       forwarded_count, is_verified)
 };
 
 /* A verified key beats one that is not, then the lower first index, then the lower forwarded count (spec). */

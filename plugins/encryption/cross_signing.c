@@ -23,10 +23,7 @@ static const struct hearth_field UPLOAD_ARGS[] = {
 	HEARTH_FIELDS_END
 };
 
-static const struct hearth_field ROW[] = {
-	HEARTH_COLUMN(struct cross_signing_row, user_id), HEARTH_COLUMN(struct cross_signing_row, usage),
-	HEARTH_COLUMN(struct cross_signing_row, keys), HEARTH_FIELDS_END
-};
+static const struct hearth_field ROW[] = { HEARTH_COLUMNS(struct cross_signing_row, user_id, usage, keys) };
 
 static const struct hearth_statement UPSERT_KEY = {
 	.name = "encryption.upsert_cross_signing_key",
@@ -39,7 +36,7 @@ struct user_set {
 	struct hearth_texts user_ids;
 };
 
-static const struct hearth_field USER_SET[] = { HEARTH_COLUMN(struct user_set, user_ids), HEARTH_FIELDS_END };
+static const struct hearth_field USER_SET[] = { HEARTH_COLUMNS(struct user_set, user_ids) };
 
 static const struct hearth_statement SELECT_KEYS = {
 	.name = "encryption.select_cross_signing_keys",

@@ -13,9 +13,7 @@ struct list_change {
 	int64_t     stream_id;
 };
 
-static const struct hearth_field LIST_CHANGE[] = {
-	HEARTH_COLUMN(struct list_change, user_id), HEARTH_COLUMN(struct list_change, stream_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field LIST_CHANGE[] = { HEARTH_COLUMNS(struct list_change, user_id, stream_id) };
 
 static const struct hearth_statement UPSERT_CHANGE = {
 	.name = "encryption.upsert_device_list",
@@ -28,9 +26,7 @@ struct change_range {
 	int64_t since, upto;
 };
 
-static const struct hearth_field CHANGE_RANGE[] = {
-	HEARTH_COLUMN(struct change_range, since), HEARTH_COLUMN(struct change_range, upto), HEARTH_FIELDS_END
-};
+static const struct hearth_field CHANGE_RANGE[] = { HEARTH_COLUMNS(struct change_range, since, upto) };
 
 static const struct hearth_statement SELECT_CHANGED = {
 	.name = "encryption.select_changed_lists",
@@ -44,9 +40,7 @@ struct removed_devices {
 	struct hearth_texts device_ids;
 };
 
-static const struct hearth_field REMOVED_DEVICES[] = {
-	HEARTH_COLUMN(struct removed_devices, user_id), HEARTH_COLUMN(struct removed_devices, device_ids), HEARTH_FIELDS_END
-};
+static const struct hearth_field REMOVED_DEVICES[] = { HEARTH_COLUMNS(struct removed_devices, user_id, device_ids) };
 
 #define DELETE_OF(table_)                                                                        \
 	{ .name = "encryption.delete_" #table_,                                                  \

@@ -23,19 +23,14 @@ struct claims {
 	struct hearth_texts user_ids, device_ids, algorithms;
 };
 
-static const struct hearth_field CLAIMS[] = {
-	HEARTH_COLUMN(struct claims, user_ids), HEARTH_COLUMN(struct claims, device_ids),
-	HEARTH_COLUMN(struct claims, algorithms), HEARTH_FIELDS_END
-};
+static const struct hearth_field CLAIMS[] = { HEARTH_COLUMNS(struct claims, user_ids, device_ids, algorithms) };
 
 struct claimed {
 	const char *user_id, *device_id, *algorithm, *key_id, *key;
 };
 
 static const struct hearth_field CLAIMED[] = {
-	HEARTH_COLUMN(struct claimed, user_id), HEARTH_COLUMN(struct claimed, device_id),
-	HEARTH_COLUMN(struct claimed, algorithm), HEARTH_COLUMN(struct claimed, key_id), HEARTH_COLUMN(struct claimed, key),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct claimed, user_id, device_id, algorithm, key_id, key)
 };
 
 /* Two claims at once never get the same key: rows that another one holds are passed over. */

@@ -26,17 +26,14 @@ struct user_set {
 	struct hearth_texts user_ids;
 };
 
-static const struct hearth_field USER_SET[] = { HEARTH_COLUMN(struct user_set, user_ids), HEARTH_FIELDS_END };
+static const struct hearth_field USER_SET[] = { HEARTH_COLUMNS(struct user_set, user_ids) };
 
 struct device_row {
 	const char               *user_id, *device_id;
 	const struct hearth_json *keys;
 };
 
-static const struct hearth_field DEVICE_ROW[] = {
-	HEARTH_COLUMN(struct device_row, user_id), HEARTH_COLUMN(struct device_row, device_id),
-	HEARTH_COLUMN(struct device_row, keys), HEARTH_FIELDS_END
-};
+static const struct hearth_field DEVICE_ROW[] = { HEARTH_COLUMNS(struct device_row, user_id, device_id, keys) };
 
 static const struct hearth_statement SELECT_DEVICE_KEYS = {
 	.name = "encryption.select_device_keys",

@@ -24,10 +24,7 @@ struct device_keys {
 	const char *keys;
 };
 
-static const struct hearth_field DEVICE_KEYS[] = {
-	HEARTH_COLUMN(struct device_keys, user_id), HEARTH_COLUMN(struct device_keys, device_id),
-	HEARTH_COLUMN(struct device_keys, keys), HEARTH_FIELDS_END
-};
+static const struct hearth_field DEVICE_KEYS[] = { HEARTH_COLUMNS(struct device_keys, user_id, device_id, keys) };
 
 static const struct hearth_statement UPSERT_DEVICE_KEYS = {
 	.name = "encryption.upsert_device_keys",
@@ -43,16 +40,14 @@ struct key_set {
 };
 
 static const struct hearth_field KEY_SET[] = {
-	HEARTH_COLUMN(struct key_set, user_id), HEARTH_COLUMN(struct key_set, device_id),
-	HEARTH_COLUMN(struct key_set, algorithms), HEARTH_COLUMN(struct key_set, key_ids),
-	HEARTH_COLUMN(struct key_set, keys), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct key_set, user_id, device_id, algorithms, key_ids, keys)
 };
 
 struct conflict {
 	const char *key_id;
 };
 
-static const struct hearth_field CONFLICT[] = { HEARTH_COLUMN(struct conflict, key_id), HEARTH_FIELDS_END };
+static const struct hearth_field CONFLICT[] = { HEARTH_COLUMNS(struct conflict, key_id) };
 
 static const struct hearth_statement SELECT_CONFLICT = {
 	.name = "encryption.select_key_conflict",

@@ -6,9 +6,7 @@
 
 #include <string.h>
 
-static const struct hearth_field KEY_COUNT[] = {
-	HEARTH_COLUMN(struct key_count, algorithm), HEARTH_COLUMN(struct key_count, count), HEARTH_FIELDS_END
-};
+static const struct hearth_field KEY_COUNT[] = { HEARTH_COLUMNS(struct key_count, algorithm, count) };
 
 static const struct hearth_statement COUNT_KEYS = {
 	.name = "encryption.count_one_time_keys",

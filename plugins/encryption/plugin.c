@@ -9,9 +9,7 @@
 
 extern const struct hearth_migration encryption_migrations[];
 
-const struct hearth_field DEVICE_REF[] = {
-	HEARTH_COLUMN(struct device_ref, user_id), HEARTH_COLUMN(struct device_ref, device_id), HEARTH_FIELDS_END
-};
+const struct hearth_field DEVICE_REF[] = { HEARTH_COLUMNS(struct device_ref, user_id, device_id) };
 
 static const struct hearth_need NEEDS[] = {
 	HEARTH_NEED(HEARTH_TASK), HEARTH_NEED(HEARTH_DB), HEARTH_NEED(HEARTH_STREAMS), HEARTH_NEED(HEARTH_ACCOUNTS),

@@ -21,9 +21,7 @@ static const struct hearth_field UPLOAD_ARGS[] = {
 };
 
 static const struct hearth_field SIGNATURE_ROW[] = {
-	HEARTH_COLUMN(struct signature_row, signer), HEARTH_COLUMN(struct signature_row, key_id),
-	HEARTH_COLUMN(struct signature_row, user_id), HEARTH_COLUMN(struct signature_row, target),
-	HEARTH_COLUMN(struct signature_row, signature), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct signature_row, signer, key_id, user_id, target, signature)
 };
 
 static const struct hearth_statement UPSERT_SIGNATURE = {
@@ -38,9 +36,7 @@ struct signature_query {
 	const char         *viewer;
 };
 
-static const struct hearth_field SIGNATURE_QUERY[] = {
-	HEARTH_COLUMN(struct signature_query, user_ids), HEARTH_COLUMN(struct signature_query, viewer), HEARTH_FIELDS_END
-};
+static const struct hearth_field SIGNATURE_QUERY[] = { HEARTH_COLUMNS(struct signature_query, user_ids, viewer) };
 
 static const struct hearth_statement SELECT_SIGNATURES = {
 	.name = "encryption.select_signatures",
@@ -55,10 +51,7 @@ struct stored_key {
 	const struct hearth_json *keys;
 };
 
-static const struct hearth_field STORED_KEY[] = {
-	HEARTH_COLUMN(struct stored_key, user_id), HEARTH_COLUMN(struct stored_key, target),
-	HEARTH_COLUMN(struct stored_key, keys), HEARTH_FIELDS_END
-};
+static const struct hearth_field STORED_KEY[] = { HEARTH_COLUMNS(struct stored_key, user_id, target, keys) };
 
 /* Everything that may be signed or that signs: the users' cross-signing keys, and all of the signer's own. */
 static const struct hearth_statement SELECT_SIGNABLE = {

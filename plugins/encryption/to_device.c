@@ -30,10 +30,7 @@ struct txn {
 	int64_t     sent_ts;
 };
 
-static const struct hearth_field TXN[] = {
-	HEARTH_COLUMN(struct txn, user_id), HEARTH_COLUMN(struct txn, device_id), HEARTH_COLUMN(struct txn, txn_id),
-	HEARTH_COLUMN(struct txn, sent_ts), HEARTH_FIELDS_END
-};
+static const struct hearth_field TXN[] = { HEARTH_COLUMNS(struct txn, user_id, device_id, txn_id, sent_ts) };
 
 static const struct hearth_statement INSERT_TXN = {
 	.name = "encryption.insert_to_device_txn",
@@ -42,7 +39,7 @@ static const struct hearth_statement INSERT_TXN = {
 	.params = TXN,
 };
 
-static const struct hearth_field TXN_AGE[] = { HEARTH_COLUMN(struct txn, sent_ts), HEARTH_FIELDS_END };
+static const struct hearth_field TXN_AGE[] = { HEARTH_COLUMNS(struct txn, sent_ts) };
 
 static const struct hearth_statement DELETE_TXNS = {
 	.name = "encryption.delete_to_device_txns",
@@ -56,8 +53,7 @@ struct messages {
 };
 
 static const struct hearth_field MESSAGES[] = {
-	HEARTH_COLUMN(struct messages, stream_ids), HEARTH_COLUMN(struct messages, user_ids),
-	HEARTH_COLUMN(struct messages, device_ids), HEARTH_COLUMN(struct messages, messages), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct messages, stream_ids, user_ids, device_ids, messages)
 };
 
 static const struct hearth_statement INSERT_MESSAGES = {
@@ -217,9 +213,7 @@ struct delivery {
 };
 
 static const struct hearth_field DELIVERY[] = {
-	HEARTH_COLUMN(struct delivery, user_id), HEARTH_COLUMN(struct delivery, device_id),
-	HEARTH_COLUMN(struct delivery, since), HEARTH_COLUMN(struct delivery, upto), HEARTH_COLUMN(struct delivery, most),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct delivery, user_id, device_id, since, upto, most)
 };
 
 struct delivered {
@@ -227,9 +221,7 @@ struct delivered {
 	const char *message;
 };
 
-static const struct hearth_field DELIVERED[] = {
-	HEARTH_COLUMN(struct delivered, stream_id), HEARTH_COLUMN(struct delivered, message), HEARTH_FIELDS_END
-};
+static const struct hearth_field DELIVERED[] = { HEARTH_COLUMNS(struct delivered, stream_id, message) };
 
 /* The token acknowledges what was delivered before it; both in one statement, which writes only where there is any. */
 static const struct hearth_statement ACKNOWLEDGE_AND_SELECT = {

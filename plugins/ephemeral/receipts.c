@@ -12,10 +12,8 @@ struct receipt {
 };
 
 static const struct hearth_field RECEIPT[] = {
-	HEARTH_COLUMN(struct receipt, room_id), HEARTH_COLUMN(struct receipt, user_id),
-	HEARTH_COLUMN(struct receipt, receipt_type), HEARTH_COLUMN(struct receipt, thread_id),
-	HEARTH_COLUMN(struct receipt, event_id), HEARTH_COLUMN(struct receipt, event_ordering),
-	HEARTH_COLUMN(struct receipt, received_ts), HEARTH_COLUMN(struct receipt, stream_id), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct receipt, room_id, user_id, receipt_type, thread_id, event_id, event_ordering, received_ts,
+		       stream_id)
 };
 
 static const struct hearth_statement UPSERT_RECEIPT = {

@@ -13,9 +13,7 @@ struct receipt_query {
 };
 
 static const struct hearth_field RECEIPT_QUERY[] = {
-	HEARTH_COLUMN(struct receipt_query, since), HEARTH_COLUMN(struct receipt_query, upto),
-	HEARTH_COLUMN(struct receipt_query, joined_rooms), HEARTH_COLUMN(struct receipt_query, fresh_rooms),
-	HEARTH_COLUMN(struct receipt_query, user_id), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct receipt_query, since, upto, joined_rooms, fresh_rooms, user_id)
 };
 
 struct receipt_row {
@@ -24,9 +22,7 @@ struct receipt_row {
 };
 
 static const struct hearth_field RECEIPT_ROW[] = {
-	HEARTH_COLUMN(struct receipt_row, room_id), HEARTH_COLUMN(struct receipt_row, event_id),
-	HEARTH_COLUMN(struct receipt_row, receipt_type), HEARTH_COLUMN(struct receipt_row, user_id),
-	HEARTH_COLUMN(struct receipt_row, thread_id), HEARTH_COLUMN(struct receipt_row, received_ts), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct receipt_row, room_id, event_id, receipt_type, user_id, thread_id, received_ts)
 };
 
 /* Private receipts are their owner's alone. Unthreaded ones come first among those of one user on one event. */

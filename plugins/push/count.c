@@ -19,12 +19,9 @@ struct member_change {
 };
 
 static const struct hearth_field MEMBER_CHANGE[] = {
-	HEARTH_COLUMN(struct member_change, room_id), HEARTH_COLUMN(struct member_change, user_id),
-	HEARTH_COLUMN(struct member_change, display_name), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct member_change, room_id, user_id, display_name)
 };
-static const struct hearth_field MEMBER_GONE[] = {
-	HEARTH_COLUMN(struct member_change, room_id), HEARTH_COLUMN(struct member_change, user_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field MEMBER_GONE[] = { HEARTH_COLUMNS(struct member_change, room_id, user_id) };
 
 static const struct hearth_statement UPSERT_MEMBER = {
 	.name = "push.upsert_member",
@@ -39,10 +36,8 @@ static const struct hearth_statement DELETE_MEMBER = {
 	.params = MEMBER_GONE,
 };
 
-static const struct hearth_field ROOM_KEY[] = { HEARTH_COLUMN(struct member_change, room_id), HEARTH_FIELDS_END };
-static const struct hearth_field MEMBER_ROW[] = {
-	HEARTH_COLUMN(struct push_member, user_id), HEARTH_COLUMN(struct push_member, display_name), HEARTH_FIELDS_END
-};
+static const struct hearth_field ROOM_KEY[] = { HEARTH_COLUMNS(struct member_change, room_id) };
+static const struct hearth_field MEMBER_ROW[] = { HEARTH_COLUMNS(struct push_member, user_id, display_name) };
 static const struct hearth_statement SELECT_MEMBERS = {
 	.name = "push.select_members",
 	.sql = "SELECT user_id, display_name FROM push_members WHERE room_id = $1",
@@ -55,9 +50,7 @@ struct actions {
 };
 
 static const struct hearth_field ACTIONS[] = {
-	HEARTH_COLUMN(struct actions, user_ids), HEARTH_COLUMN(struct actions, room_ids),
-	HEARTH_COLUMN(struct actions, stream_orderings), HEARTH_COLUMN(struct actions, thread_ids),
-	HEARTH_COLUMN(struct actions, highlights), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct actions, user_ids, room_ids, stream_orderings, thread_ids, highlights)
 };
 static const struct hearth_statement INSERT_ACTIONS = {
 	.name = "push.insert_actions",

@@ -41,32 +41,19 @@ struct stored_rule {
 	int64_t                   stream_id;
 };
 
-static const struct hearth_field KEY[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, kind),
-	HEARTH_COLUMN(struct stored_rule, rule_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field KEY[] = { HEARTH_COLUMNS(struct stored_rule, user_id, kind, rule_id) };
 static const struct hearth_field KEY_PLACE_RULE[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, kind),
-	HEARTH_COLUMN(struct stored_rule, rule_id), HEARTH_COLUMN(struct stored_rule, place),
-	HEARTH_COLUMN(struct stored_rule, rule), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct stored_rule, user_id, kind, rule_id, place, rule)
 };
 static const struct hearth_field KEY_ENABLED[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, kind),
-	HEARTH_COLUMN(struct stored_rule, rule_id), HEARTH_COLUMN(struct stored_rule, enabled), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct stored_rule, user_id, kind, rule_id, enabled)
 };
 static const struct hearth_field KEY_ACTIONS[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, kind),
-	HEARTH_COLUMN(struct stored_rule, rule_id), HEARTH_COLUMN(struct stored_rule, actions), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct stored_rule, user_id, kind, rule_id, actions)
 };
-static const struct hearth_field CHANGE[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, stream_id), HEARTH_FIELDS_END
-};
-static const struct hearth_field PLACE[] = {
-	HEARTH_COLUMN(struct stored_rule, rule_id), HEARTH_COLUMN(struct stored_rule, place), HEARTH_FIELDS_END
-};
-static const struct hearth_field KIND_OF_USER[] = {
-	HEARTH_COLUMN(struct stored_rule, user_id), HEARTH_COLUMN(struct stored_rule, kind), HEARTH_FIELDS_END
-};
+static const struct hearth_field CHANGE[] = { HEARTH_COLUMNS(struct stored_rule, user_id, stream_id) };
+static const struct hearth_field PLACE[] = { HEARTH_COLUMNS(struct stored_rule, rule_id, place) };
+static const struct hearth_field KIND_OF_USER[] = { HEARTH_COLUMNS(struct stored_rule, user_id, kind) };
 
 static const struct hearth_statement SELECT_PLACES = {
 	.name = "push.select_places",

@@ -12,13 +12,10 @@ struct user_set {
 	struct hearth_texts user_ids;
 };
 
-static const struct hearth_field USER_SET[] = { HEARTH_COLUMN(struct user_set, user_ids), HEARTH_FIELDS_END };
+static const struct hearth_field USER_SET[] = { HEARTH_COLUMNS(struct user_set, user_ids) };
 
 static const struct hearth_field ROW[] = {
-	HEARTH_COLUMN(struct push_rule_row, user_id), HEARTH_COLUMN(struct push_rule_row, kind),
-	HEARTH_COLUMN(struct push_rule_row, rule_id), HEARTH_COLUMN(struct push_rule_row, place),
-	HEARTH_COLUMN(struct push_rule_row, rule), HEARTH_COLUMN(struct push_rule_row, has_enabled),
-	HEARTH_COLUMN(struct push_rule_row, enabled), HEARTH_COLUMN(struct push_rule_row, actions), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct push_rule_row, user_id, kind, rule_id, place, rule, has_enabled, enabled, actions)
 };
 
 static const struct hearth_statement SELECT_RULES = {

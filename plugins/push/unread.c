@@ -15,8 +15,7 @@ struct reading {
 };
 
 static const struct hearth_field READING[] = {
-	HEARTH_COLUMN(struct reading, user_id), HEARTH_COLUMN(struct reading, room_id),
-	HEARTH_COLUMN(struct reading, stream_ordering), HEARTH_COLUMN(struct reading, thread_id), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct reading, user_id, room_id, stream_ordering, thread_id)
 };
 
 static const struct hearth_statement DELETE_READ = {
@@ -41,9 +40,7 @@ struct count_query {
 	struct hearth_texts room_ids;
 };
 
-static const struct hearth_field COUNT_QUERY[] = {
-	HEARTH_COLUMN(struct count_query, user_id), HEARTH_COLUMN(struct count_query, room_ids), HEARTH_FIELDS_END
-};
+static const struct hearth_field COUNT_QUERY[] = { HEARTH_COLUMNS(struct count_query, user_id, room_ids) };
 
 struct count_row {
 	const char *room_id, *thread_id;
@@ -51,8 +48,7 @@ struct count_row {
 };
 
 static const struct hearth_field COUNT_ROW[] = {
-	HEARTH_COLUMN(struct count_row, room_id), HEARTH_COLUMN(struct count_row, thread_id),
-	HEARTH_COLUMN(struct count_row, notifications), HEARTH_COLUMN(struct count_row, highlights), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct count_row, room_id, thread_id, notifications, highlights)
 };
 
 static const struct hearth_statement COUNT_UNREAD = {

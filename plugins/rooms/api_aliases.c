@@ -24,12 +24,9 @@ struct alias_row {
 	const char *alias, *creator, *room_id;
 	int64_t     created_ms;
 };
-static const struct hearth_field ROW[] = {
-	HEARTH_COLUMN(struct alias_row, alias), HEARTH_COLUMN(struct alias_row, creator),
-	HEARTH_COLUMN(struct alias_row, room_id), HEARTH_COLUMN(struct alias_row, created_ms), HEARTH_FIELDS_END
-};
-static const struct hearth_field BY_ALIAS[] = { HEARTH_COLUMN(struct alias_row, alias), HEARTH_FIELDS_END };
-static const struct hearth_field BY_ROOM[] = { HEARTH_COLUMN(struct alias_row, room_id), HEARTH_FIELDS_END };
+static const struct hearth_field ROW[] = { HEARTH_COLUMNS(struct alias_row, alias, creator, room_id, created_ms) };
+static const struct hearth_field BY_ALIAS[] = { HEARTH_COLUMNS(struct alias_row, alias) };
+static const struct hearth_field BY_ROOM[] = { HEARTH_COLUMNS(struct alias_row, room_id) };
 
 static const struct hearth_statement INSERT_ALIAS = {
 	.name = "rooms.insert_alias",

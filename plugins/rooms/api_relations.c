@@ -40,8 +40,7 @@ struct page {
 	int64_t     low, high, most;
 };
 static const struct hearth_field PAGE_PARAMS[] = {
-	HEARTH_COLUMN(struct page, parent), HEARTH_COLUMN(struct page, rel_type), HEARTH_COLUMN(struct page, type),
-	HEARTH_COLUMN(struct page, low), HEARTH_COLUMN(struct page, high), HEARTH_COLUMN(struct page, most), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct page, parent, rel_type, type, low, high, most)
 };
 
 /*

@@ -34,9 +34,7 @@ static const struct hearth_field THREADS_PARAMS[] = {
 	PARAM(room_id), PARAM(viewer), PARAM(ignored), PARAM(readable), PARAM(from), PARAM(everyones), PARAM(most),
 	HEARTH_FIELDS_END
 };
-static const struct hearth_field THREADS_ROW[] = {
-	HEARTH_COLUMN(struct threads_row, root), HEARTH_COLUMN(struct threads_row, latest), HEARTH_FIELDS_END
-};
+static const struct hearth_field THREADS_ROW[] = { HEARTH_COLUMNS(struct threads_row, root, latest) };
 static const struct hearth_statement SELECT_THREADS = {
 	.name = "rooms.select_threads",
 	.sql = "SELECT e.number, t.latest FROM rooms r CROSS JOIN LATERAL (SELECT l.parent, max(l.stream_ordering) AS latest, "

@@ -31,13 +31,9 @@ struct move {
 	const char *old_room, *new_room, *event_id;
 	int64_t     published;
 };
-static const struct hearth_field OLD_ROOM[] = { HEARTH_COLUMN(struct move, old_room), HEARTH_FIELDS_END };
-static const struct hearth_field BOTH_ROOMS[] = {
-	HEARTH_COLUMN(struct move, old_room), HEARTH_COLUMN(struct move, new_room), HEARTH_FIELDS_END
-};
-static const struct hearth_field LAST_ROW[] = {
-	HEARTH_COLUMN(struct move, event_id), HEARTH_COLUMN(struct move, published), HEARTH_FIELDS_END
-};
+static const struct hearth_field OLD_ROOM[] = { HEARTH_COLUMNS(struct move, old_room) };
+static const struct hearth_field BOTH_ROOMS[] = { HEARTH_COLUMNS(struct move, old_room, new_room) };
+static const struct hearth_field LAST_ROW[] = { HEARTH_COLUMNS(struct move, event_id, published) };
 static const struct hearth_statement SELECT_LAST = {
 	.name = "rooms.select_last_event",
 	.sql = "SELECT e.event_id, r.public::int::bigint FROM rooms r JOIN events e ON e.number = ANY(r.extremities)"

@@ -17,9 +17,7 @@ struct bundle_row {
 enum kind { EDIT = 1, THREAD, REFERENCES };
 
 #define BUNDLE(member) HEARTH_COLUMN(struct bundle_row, member)
-static const struct hearth_field BUNDLE_PARAMS[] = { HEARTH_COLUMN(struct bundle_params, parents),
-						     HEARTH_COLUMN(struct bundle_params, viewer),
-						     HEARTH_COLUMN(struct bundle_params, ignored), HEARTH_FIELDS_END };
+static const struct hearth_field BUNDLE_PARAMS[] = { HEARTH_COLUMNS(struct bundle_params, parents, viewer, ignored) };
 static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), BUNDLE(count), BUNDLE(participated),
 						  BUNDLE(parent), BUNDLE(references), HEARTH_FIELDS_END };
 /*

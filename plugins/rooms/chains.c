@@ -14,10 +14,8 @@ struct numbers_params {
 struct place_row {
 	int64_t number, chain, seq;
 };
-static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
-static const struct hearth_field PLACE_ROW[] = { HEARTH_COLUMN(struct place_row, number),
-						 HEARTH_COLUMN(struct place_row, chain),
-						 HEARTH_COLUMN(struct place_row, seq), HEARTH_FIELDS_END };
+static const struct hearth_field NUMBERS[] = { HEARTH_COLUMNS(struct numbers_params, numbers) };
+static const struct hearth_field PLACE_ROW[] = { HEARTH_COLUMNS(struct place_row, number, chain, seq) };
 static const struct hearth_statement SELECT_PLACES = {
 	.name = "rooms.select_chain_places",
 	.sql = "SELECT number, chain, chain_seq FROM events WHERE number = ANY($1) AND chain IS NOT NULL",
@@ -31,12 +29,8 @@ struct links_row {
 	int64_t chain, seq;
 	struct hearth_ints links;
 };
-static const struct hearth_field RANGES[] = { HEARTH_COLUMN(struct ranges_params, chain),
-					      HEARTH_COLUMN(struct ranges_params, low),
-					      HEARTH_COLUMN(struct ranges_params, high), HEARTH_FIELDS_END };
-static const struct hearth_field LINKS_ROW[] = { HEARTH_COLUMN(struct links_row, chain),
-						 HEARTH_COLUMN(struct links_row, seq),
-						 HEARTH_COLUMN(struct links_row, links), HEARTH_FIELDS_END };
+static const struct hearth_field RANGES[] = { HEARTH_COLUMNS(struct ranges_params, chain, low, high) };
+static const struct hearth_field LINKS_ROW[] = { HEARTH_COLUMNS(struct links_row, chain, seq, links) };
 #define IN_RANGES                                                                                           \
 	" FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS q(chain, low, high) "                    \
 	"JOIN events e ON e.chain = q.chain AND e.chain_seq > q.low AND e.chain_seq <= q.high "

@@ -17,13 +17,9 @@ struct txn_row {
 	const char *event_id;
 };
 static const struct hearth_field TXN_PARAMS[] = {
-	HEARTH_COLUMN(struct txn_params, room), HEARTH_COLUMN(struct txn_params, sender),
-	HEARTH_COLUMN(struct txn_params, device), HEARTH_COLUMN(struct txn_params, txn_id),
-	HEARTH_COLUMN(struct txn_params, type), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct txn_params, room, sender, device, txn_id, type)
 };
-static const struct hearth_field TXN_ROW[] = {
-	HEARTH_COLUMN(struct txn_row, at), HEARTH_COLUMN(struct txn_row, event_id), HEARTH_FIELDS_END
-};
+static const struct hearth_field TXN_ROW[] = { HEARTH_COLUMNS(struct txn_row, at, event_id) };
 static const struct hearth_statement SELECT_TXNS = {
 	.name = "rooms.select_transactions",
 	.sql = "SELECT q.at, e.event_id "
@@ -37,11 +33,8 @@ static const struct hearth_statement SELECT_TXNS = {
 struct ids_params {
 	struct hearth_texts ids;
 };
-static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
-static const struct hearth_field TARGET_ROW[] = {
-	HEARTH_COLUMN(struct rooms_target, number), HEARTH_COLUMN(struct rooms_target, room),
-	HEARTH_COLUMN(struct rooms_target, event_id), HEARTH_COLUMN(struct rooms_target, sender), HEARTH_FIELDS_END
-};
+static const struct hearth_field IDS[] = { HEARTH_COLUMNS(struct ids_params, ids) };
+static const struct hearth_field TARGET_ROW[] = { HEARTH_COLUMNS(struct rooms_target, number, room, event_id, sender) };
 static const struct hearth_statement SELECT_TARGETS = {
 	.name = "rooms.select_redaction_targets",
 	.sql = "SELECT number, room, event_id, sender FROM events WHERE event_id = ANY($1)",

@@ -8,11 +8,9 @@ struct room_params {
 	const char *room_id;
 	int64_t     published;
 };
-static const struct hearth_field ROOM[] = { HEARTH_COLUMN(struct room_params, room_id), HEARTH_FIELDS_END };
-static const struct hearth_field PUBLISHED[] = { HEARTH_COLUMN(struct room_params, published), HEARTH_FIELDS_END };
-static const struct hearth_field ROOM_AND_FLAG[] = {
-	HEARTH_COLUMN(struct room_params, room_id), HEARTH_COLUMN(struct room_params, published), HEARTH_FIELDS_END
-};
+static const struct hearth_field ROOM[] = { HEARTH_COLUMNS(struct room_params, room_id) };
+static const struct hearth_field PUBLISHED[] = { HEARTH_COLUMNS(struct room_params, published) };
+static const struct hearth_field ROOM_AND_FLAG[] = { HEARTH_COLUMNS(struct room_params, room_id, published) };
 static const struct hearth_statement SELECT_PUBLISHED = {
 	.name = "rooms.select_published", .sql = "SELECT public::int::bigint FROM rooms WHERE room_id = $1",
 	.params = ROOM, .row = PUBLISHED, .row_size = sizeof(struct room_params),
@@ -26,7 +24,7 @@ static const struct hearth_statement UPDATE_PUBLISHED = {
 struct alias_row {
 	const char *alias;
 };
-static const struct hearth_field ALIAS_ROW[] = { HEARTH_COLUMN(struct alias_row, alias), HEARTH_FIELDS_END };
+static const struct hearth_field ALIAS_ROW[] = { HEARTH_COLUMNS(struct alias_row, alias) };
 static const struct hearth_statement SELECT_ALIASES = {
 	.name = "rooms.select_aliases_of",
 	.sql = "SELECT a.alias FROM rooms r JOIN room_aliases a ON a.room = r.number WHERE r.room_id = $1 ORDER BY a.alias",

@@ -13,11 +13,9 @@ struct chain_row {
 struct numbers_params {
 	struct hearth_ints numbers;
 };
-static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
+static const struct hearth_field NUMBERS[] = { HEARTH_COLUMNS(struct numbers_params, numbers) };
 static const struct hearth_field CHAIN_ROW[] = {
-	HEARTH_COLUMN(struct chain_row, number), HEARTH_COLUMN(struct chain_row, room),
-	HEARTH_COLUMN(struct chain_row, base), HEARTH_COLUMN(struct chain_row, height),
-	HEARTH_COLUMN(struct chain_row, entries), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct chain_row, number, room, base, height, entries)
 };
 static const struct hearth_statement SELECT_CHAINS = {
 	.name = "rooms.select_state_chains",

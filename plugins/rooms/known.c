@@ -12,8 +12,8 @@ struct ids_params {
 struct id_row {
 	const char *event_id;
 };
-static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
-static const struct hearth_field ID_ROW[] = { HEARTH_COLUMN(struct id_row, event_id), HEARTH_FIELDS_END };
+static const struct hearth_field IDS[] = { HEARTH_COLUMNS(struct ids_params, ids) };
+static const struct hearth_field ID_ROW[] = { HEARTH_COLUMNS(struct id_row, event_id) };
 #define KNOWN(member) HEARTH_COLUMN(struct rooms_known, member)
 static const struct hearth_field KNOWN_ROW[] = { KNOWN(number), KNOWN(room), KNOWN(flags), KNOWN(state_after),
 						 KNOWN(event_id), HEARTH_FIELDS_END };
@@ -36,8 +36,8 @@ struct numbers_params {
 struct number_row {
 	int64_t number;
 };
-static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
-static const struct hearth_field NUMBER_ROW[] = { HEARTH_COLUMN(struct number_row, number), HEARTH_FIELDS_END };
+static const struct hearth_field NUMBERS[] = { HEARTH_COLUMNS(struct numbers_params, numbers) };
+static const struct hearth_field NUMBER_ROW[] = { HEARTH_COLUMNS(struct number_row, number) };
 static const struct hearth_statement SELECT_BEHIND = {
 	.name = "rooms.select_behind_unaccepted",
 	.sql = "WITH RECURSIVE behind AS (SELECT number, prev, flags FROM events WHERE number = ANY($1) "

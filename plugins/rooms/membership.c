@@ -19,8 +19,7 @@ static const struct hearth_field MEMBER_ROW[] = { MEMBER(room_id), MEMBER(user_i
 struct one_params {
 	const char *room_id, *user_id;
 };
-static const struct hearth_field ONE_PARAMS[] = { HEARTH_COLUMN(struct one_params, room_id),
-						  HEARTH_COLUMN(struct one_params, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field ONE_PARAMS[] = { HEARTH_COLUMNS(struct one_params, room_id, user_id) };
 static const struct hearth_statement SELECT_ONE = {
 	.name = "rooms.select_membership",
 	.sql = "SELECT r.room_id, m.user_id, m.membership, e.event_id, m.sender, m.stream_ordering, m.forgotten::int::bigint "
@@ -39,8 +38,7 @@ struct at_params {
 	const char *user_id;
 	int64_t at;
 };
-static const struct hearth_field AT_PARAMS[] = { HEARTH_COLUMN(struct at_params, user_id),
-						 HEARTH_COLUMN(struct at_params, at), HEARTH_FIELDS_END };
+static const struct hearth_field AT_PARAMS[] = { HEARTH_COLUMNS(struct at_params, user_id, at) };
 static const struct hearth_statement SELECT_AT = {
 	.name = "rooms.select_memberships",
 	.sql = "SELECT r.room_id, m.user_id, m.membership, e.event_id, m.sender, m.stream_ordering, 0::bigint "
@@ -57,14 +55,13 @@ static const struct hearth_statement SELECT_AT = {
 struct user_row {
 	const char *user_id;
 };
-static const struct hearth_field USER_ROW[] = { HEARTH_COLUMN(struct user_row, user_id), HEARTH_FIELDS_END };
+static const struct hearth_field USER_ROW[] = { HEARTH_COLUMNS(struct user_row, user_id) };
 struct members_params {
 	const char *room_id, *membership, *local_suffix;
 };
-static const struct hearth_field MEMBERS_PARAMS[] = { HEARTH_COLUMN(struct members_params, room_id),
-						      HEARTH_COLUMN(struct members_params, membership),
-						      HEARTH_COLUMN(struct members_params, local_suffix),
-						      HEARTH_FIELDS_END };
+static const struct hearth_field MEMBERS_PARAMS[] = {
+	HEARTH_COLUMNS(struct members_params, room_id, membership, local_suffix)
+};
 static const struct hearth_statement SELECT_MEMBERS = {
 	.name = "rooms.select_members",
 	.sql = "SELECT m.user_id FROM rooms r JOIN memberships m ON m.room = r.number WHERE r.room_id = $1 "
@@ -78,9 +75,9 @@ struct sharing_params {
 	struct hearth_texts candidates;
 	int64_t anyone;
 };
-static const struct hearth_field SHARING_PARAMS[] = { HEARTH_COLUMN(struct sharing_params, user_id),
-						      HEARTH_COLUMN(struct sharing_params, candidates),
-						      HEARTH_COLUMN(struct sharing_params, anyone), HEARTH_FIELDS_END };
+static const struct hearth_field SHARING_PARAMS[] = {
+	HEARTH_COLUMNS(struct sharing_params, user_id, candidates, anyone)
+};
 static const struct hearth_statement SELECT_SHARING = {
 	.name = "rooms.select_sharing_users",
 	.sql = "SELECT DISTINCT o.user_id FROM memberships m JOIN memberships o ON o.room = m.room "
@@ -97,12 +94,8 @@ struct summary_row {
 	int64_t at, joined, invited;
 	struct hearth_texts heroes;
 };
-static const struct hearth_field SUMMARY_PARAMS[] = { HEARTH_COLUMN(struct summary_params, room_ids),
-						      HEARTH_COLUMN(struct summary_params, viewer), HEARTH_FIELDS_END };
-static const struct hearth_field SUMMARY_ROW[] = { HEARTH_COLUMN(struct summary_row, at),
-						   HEARTH_COLUMN(struct summary_row, joined),
-						   HEARTH_COLUMN(struct summary_row, invited),
-						   HEARTH_COLUMN(struct summary_row, heroes), HEARTH_FIELDS_END };
+static const struct hearth_field SUMMARY_PARAMS[] = { HEARTH_COLUMNS(struct summary_params, room_ids, viewer) };
+static const struct hearth_field SUMMARY_ROW[] = { HEARTH_COLUMNS(struct summary_row, at, joined, invited, heroes) };
 #define HEROES(memberships)                                                                                     \
 	"(SELECT array_agg(user_id) FROM (SELECT h.user_id FROM memberships h WHERE h.room = r.number "          \
 	"AND h.membership IN (" memberships ") AND h.user_id <> $2 ORDER BY h.stream_ordering LIMIT 5) first)"

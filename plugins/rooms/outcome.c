@@ -18,9 +18,9 @@ struct stored_params {
 struct count_row {
 	int64_t count;
 };
-static const struct hearth_field LOCK_PARAMS[] = { HEARTH_COLUMN(struct lock_params, rooms), HEARTH_FIELDS_END };
-static const struct hearth_field STORED_PARAMS[] = { HEARTH_COLUMN(struct stored_params, ids), HEARTH_FIELDS_END };
-static const struct hearth_field COUNT_ROW[] = { HEARTH_COLUMN(struct count_row, count), HEARTH_FIELDS_END };
+static const struct hearth_field LOCK_PARAMS[] = { HEARTH_COLUMNS(struct lock_params, rooms) };
+static const struct hearth_field STORED_PARAMS[] = { HEARTH_COLUMNS(struct stored_params, ids) };
+static const struct hearth_field COUNT_ROW[] = { HEARTH_COLUMNS(struct count_row, count) };
 static const struct hearth_statement LOCK_ROOMS = {
 	.name = "rooms.lock_rooms",
 	.sql = "SELECT number FROM rooms WHERE number = ANY($1) ORDER BY number FOR UPDATE",

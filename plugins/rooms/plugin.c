@@ -12,7 +12,7 @@ extern const struct hearth_migration rooms_migrations[];
 struct secret_row {
 	struct hearth_bytes hash_key;
 };
-static const struct hearth_field SECRET_ROW[] = { HEARTH_COLUMN(struct secret_row, hash_key), HEARTH_FIELDS_END };
+static const struct hearth_field SECRET_ROW[] = { HEARTH_COLUMNS(struct secret_row, hash_key) };
 static const struct hearth_statement SELECT_SECRET = {
 	.name = "rooms.select_secret",
 	.sql = "SELECT hash_key FROM rooms_secret",

@@ -16,10 +16,7 @@ static const struct hearth_field RELATE_PARAMS[] = {
 			PARAM(txn_id),
 	HEARTH_FIELDS_END
 };
-static const struct hearth_field RELATE_ROW[] = {
-	HEARTH_COLUMN(struct relate_row, elsewhere), HEARTH_COLUMN(struct relate_row, related),
-	HEARTH_COLUMN(struct relate_row, repeated), HEARTH_FIELDS_END
-};
+static const struct hearth_field RELATE_ROW[] = { HEARTH_COLUMNS(struct relate_row, elsewhere, related, repeated) };
 /* A retry of the same transaction repeats nothing: it is answered with the first event's id. */
 static const struct hearth_statement SELECT_RELATED = {
 	.name = "rooms.select_related",

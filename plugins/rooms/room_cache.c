@@ -11,18 +11,15 @@
 struct ids_params {
 	struct hearth_texts ids;
 };
-static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
+static const struct hearth_field IDS[] = { HEARTH_COLUMNS(struct ids_params, ids) };
 
 struct room_row {
 	int64_t number, state_group, last_ordering, x_number, x_depth, x_after;
 	const char *room_id, *version, *x_event_id;
 };
 static const struct hearth_field ROOM_ROW[] = {
-	HEARTH_COLUMN(struct room_row, number), HEARTH_COLUMN(struct room_row, state_group),
-	HEARTH_COLUMN(struct room_row, last_ordering), HEARTH_COLUMN(struct room_row, x_number),
-	HEARTH_COLUMN(struct room_row, x_depth), HEARTH_COLUMN(struct room_row, x_after),
-	HEARTH_COLUMN(struct room_row, room_id), HEARTH_COLUMN(struct room_row, version),
-	HEARTH_COLUMN(struct room_row, x_event_id), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct room_row, number, state_group, last_ordering, x_number, x_depth, x_after, room_id,
+		       version, x_event_id)
 };
 static const struct hearth_statement SELECT_ROOMS = {
 	.name = "rooms.select_rooms",
@@ -40,7 +37,7 @@ struct parsed_row {
 struct numbers_params {
 	struct hearth_ints numbers;
 };
-static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
+static const struct hearth_field NUMBERS[] = { HEARTH_COLUMNS(struct numbers_params, numbers) };
 #define PARSED(member) HEARTH_COLUMN(struct parsed_row, member)
 static const struct hearth_field PARSED_ROW[] = { PARSED(number), PARSED(flags), PARSED(chain), PARSED(seq), PARSED(extended),
 						  PARSED(version), PARSED(event_id), PARSED(json), HEARTH_FIELDS_END };
@@ -62,7 +59,7 @@ static const struct hearth_statement SELECT_PARSED_IDS = {
 struct block_row {
 	int64_t block;
 };
-static const struct hearth_field BLOCK_ROW[] = { HEARTH_COLUMN(struct block_row, block), HEARTH_FIELDS_END };
+static const struct hearth_field BLOCK_ROW[] = { HEARTH_COLUMNS(struct block_row, block) };
 static const struct hearth_statement NEXT_BLOCK = {
 	.name = "rooms.next_numbers",
 	.sql = "SELECT nextval('rooms_number_seq') FROM generate_series(1, 8)",

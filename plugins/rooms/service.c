@@ -10,8 +10,8 @@ struct alias_params {
 struct alias_row {
 	const char *room_id;
 };
-static const struct hearth_field ALIAS_PARAMS[] = { HEARTH_COLUMN(struct alias_params, alias), HEARTH_FIELDS_END };
-static const struct hearth_field ALIAS_ROW[] = { HEARTH_COLUMN(struct alias_row, room_id), HEARTH_FIELDS_END };
+static const struct hearth_field ALIAS_PARAMS[] = { HEARTH_COLUMNS(struct alias_params, alias) };
+static const struct hearth_field ALIAS_ROW[] = { HEARTH_COLUMNS(struct alias_row, room_id) };
 static const struct hearth_statement SELECT_ALIAS = {
 	.name = "rooms.select_alias",
 	.sql = "SELECT r.room_id FROM room_aliases a JOIN rooms r ON r.number = a.room WHERE a.alias = $1",

@@ -18,8 +18,7 @@ struct state_row {
 #define WANTED(member) HEARTH_COLUMN(struct wanted_params, member)
 static const struct hearth_field WANTED_PARAMS[] = { WANTED(query), WANTED(room), WANTED(at), WANTED(mode), WANTED(type),
 						     WANTED(state_key), HEARTH_FIELDS_END };
-static const struct hearth_field STATE_ROW[] = { HEARTH_COLUMN(struct state_row, query),
-						 HEARTH_COLUMN(struct state_row, event), HEARTH_FIELDS_END };
+static const struct hearth_field STATE_ROW[] = { HEARTH_COLUMNS(struct state_row, query, event) };
 #define UNCHANGED                                                                                  \
 	" AND NOT EXISTS (SELECT FROM current_state_deltas d WHERE d.room = w.room AND d.type = c.type " \
 	"AND d.state_key = c.state_key AND d.stream_ordering > w.at)"
@@ -46,9 +45,7 @@ struct range_params {
 	struct hearth_texts room;
 	struct hearth_ints from, to;
 };
-static const struct hearth_field RANGE_PARAMS[] = { HEARTH_COLUMN(struct range_params, room),
-						    HEARTH_COLUMN(struct range_params, from),
-						    HEARTH_COLUMN(struct range_params, to), HEARTH_FIELDS_END };
+static const struct hearth_field RANGE_PARAMS[] = { HEARTH_COLUMNS(struct range_params, room, from, to) };
 #define DELTA(member) HEARTH_COLUMN(struct hearth_state_delta, member)
 static const struct hearth_field DELTA_ROW[] = { DELTA(room_id), DELTA(type), DELTA(state_key), DELTA(event_id),
 						 DELTA(prev_event_id), DELTA(stream_ordering), HEARTH_FIELDS_END };
@@ -70,12 +67,8 @@ struct current_params {
 struct current_row {
 	int64_t at, event;
 };
-static const struct hearth_field CURRENT_PARAMS[] = { HEARTH_COLUMN(struct current_params, room_id),
-						      HEARTH_COLUMN(struct current_params, type),
-						      HEARTH_COLUMN(struct current_params, state_key),
-						      HEARTH_FIELDS_END };
-static const struct hearth_field CURRENT_ROW[] = { HEARTH_COLUMN(struct current_row, at),
-						   HEARTH_COLUMN(struct current_row, event), HEARTH_FIELDS_END };
+static const struct hearth_field CURRENT_PARAMS[] = { HEARTH_COLUMNS(struct current_params, room_id, type, state_key) };
+static const struct hearth_field CURRENT_ROW[] = { HEARTH_COLUMNS(struct current_row, at, event) };
 static const struct hearth_statement SELECT_CURRENT = {
 	.name = "rooms.select_current",
 	.sql = "SELECT q.at, c.event FROM rooms r "

@@ -87,8 +87,7 @@ const struct hearth_statement ROOMS_INSERT_ROOMS = {
 };
 
 static const struct hearth_field ALIAS_PARAMS[] = {
-	HEARTH_COLUMN(struct rooms_alias_rows, alias), HEARTH_COLUMN(struct rooms_alias_rows, creator),
-	HEARTH_COLUMN(struct rooms_alias_rows, room), HEARTH_COLUMN(struct rooms_alias_rows, created_ms), HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct rooms_alias_rows, alias, creator, room, created_ms)
 };
 const struct hearth_statement ROOMS_INSERT_ALIASES = {
 	.name = "rooms.insert_new_rooms_aliases",
@@ -143,10 +142,9 @@ const struct hearth_statement ROOMS_INSERT_MEMBERS = {
 	.params = MEMBER_PARAMS,
 };
 
-static const struct hearth_field REDACTION_PARAMS[] = { HEARTH_COLUMN(struct rooms_redaction_rows, event),
-							HEARTH_COLUMN(struct rooms_redaction_rows, by_power),
-							HEARTH_COLUMN(struct rooms_redaction_rows, redacts),
-							HEARTH_FIELDS_END };
+static const struct hearth_field REDACTION_PARAMS[] = {
+	HEARTH_COLUMNS(struct rooms_redaction_rows, event, by_power, redacts)
+};
 const struct hearth_statement ROOMS_INSERT_REDACTIONS = {
 	.name = "rooms.insert_redactions",
 	.sql = "INSERT INTO redactions (event, by_power, redacts) "
@@ -167,7 +165,7 @@ const struct hearth_statement ROOMS_INSERT_REDACTIONS = {
 		       "RETURNING t.number) DELETE FROM event_relations USING applied "                         \
 		       "WHERE event_relations.event = applied.number",                                          \
 	}
-static const struct hearth_field REDACTING[] = { HEARTH_COLUMN(struct rooms_redaction_rows, event), HEARTH_FIELDS_END };
+static const struct hearth_field REDACTING[] = { HEARTH_COLUMNS(struct rooms_redaction_rows, event) };
 const struct hearth_statement ROOMS_REDACT_EARLIER =
 	APPLY_REDACTIONS("rooms.redact_earlier_events", REDACTING, "x.event = ANY($1)");
 static const struct hearth_field REDACTED[] = { GAP(event_id), HEARTH_FIELDS_END };

@@ -22,8 +22,8 @@ struct ids_params {
 struct numbers_params {
 	struct hearth_ints numbers;
 };
-static const struct hearth_field IDS[] = { HEARTH_COLUMN(struct ids_params, ids), HEARTH_FIELDS_END };
-static const struct hearth_field NUMBERS[] = { HEARTH_COLUMN(struct numbers_params, numbers), HEARTH_FIELDS_END };
+static const struct hearth_field IDS[] = { HEARTH_COLUMNS(struct ids_params, ids) };
+static const struct hearth_field NUMBERS[] = { HEARTH_COLUMNS(struct numbers_params, numbers) };
 static const struct hearth_statement SELECT_BY_ID = {
 	.name = "rooms.select_events",
 	.sql = "SELECT " ROOMS_EVENT_COLUMNS " FROM " ROOMS_EVENT_TABLES " WHERE e.event_id = ANY($1)",

@@ -17,8 +17,7 @@ struct page_row {
 #define PAGE(member) HEARTH_COLUMN(struct page_params, member)
 static const struct hearth_field PAGE_PARAMS[] = { PAGE(room), PAGE(from_depth), PAGE(from), PAGE(to_depth), PAGE(to),
 						   PAGE(limit), HEARTH_FIELDS_END };
-static const struct hearth_field PAGE_ROW[] = { HEARTH_COLUMN(struct page_row, query),
-						HEARTH_COLUMN(struct page_row, event), HEARTH_FIELDS_END };
+static const struct hearth_field PAGE_ROW[] = { HEARTH_COLUMNS(struct page_row, query, event) };
 #define PAGES(name_, where_, order_)                                                                             \
 	{                                                                                                        \
 		.name = name_, .params = PAGE_PARAMS, .row = PAGE_ROW, .row_size = sizeof(struct page_row),        \
@@ -52,7 +51,7 @@ struct related_row {
 #define RELATED(member) HEARTH_COLUMN(struct related_params, member)
 static const struct hearth_field RELATED_PARAMS[] = { RELATED(parents), RELATED(senders), RELATED(any_sender),
 						      RELATED(rel_types), RELATED(any_type), HEARTH_FIELDS_END };
-static const struct hearth_field RELATED_ROW[] = { HEARTH_COLUMN(struct related_row, event_id), HEARTH_FIELDS_END };
+static const struct hearth_field RELATED_ROW[] = { HEARTH_COLUMNS(struct related_row, event_id) };
 static const struct hearth_statement SELECT_RELATED = {
 	.name = "rooms.select_related_by",
 	.sql = "SELECT DISTINCT parent FROM event_relations WHERE parent = ANY($1) "

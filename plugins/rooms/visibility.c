@@ -12,10 +12,8 @@ struct left_row {
 	const char *room_id;
 	int64_t until; /* shared history is theirs up to here */
 };
-static const struct hearth_field LEFT_PARAMS[] = { HEARTH_COLUMN(struct left_params, user_id),
-						   HEARTH_COLUMN(struct left_params, room_ids), HEARTH_FIELDS_END };
-static const struct hearth_field LEFT_ROW[] = { HEARTH_COLUMN(struct left_row, room_id),
-						HEARTH_COLUMN(struct left_row, until), HEARTH_FIELDS_END };
+static const struct hearth_field LEFT_PARAMS[] = { HEARTH_COLUMNS(struct left_params, user_id, room_ids) };
+static const struct hearth_field LEFT_ROW[] = { HEARTH_COLUMNS(struct left_row, room_id, until) };
 static const struct hearth_statement SELECT_SHARED_UNTIL = {
 	.name = "rooms.select_shared_until",
 	.sql = "SELECT r.room_id, CASE WHEN m.membership = 'join' THEN 9223372036854775807 ELSE coalesce(("

@@ -19,9 +19,8 @@ struct id {
 	int64_t id;
 };
 
-static const struct hearth_field ROW[] = { HEARTH_COLUMN(struct row, sender), HEARTH_COLUMN(struct row, body),
-					   HEARTH_FIELDS_END };
-static const struct hearth_field ID[] = { HEARTH_COLUMN(struct id, id), HEARTH_FIELDS_END };
+static const struct hearth_field ROW[] = { HEARTH_COLUMNS(struct row, sender, body) };
+static const struct hearth_field ID[] = { HEARTH_COLUMNS(struct id, id) };
 static const struct hearth_statement INSERT = {
 	.name = "bench.insert", .sql = "INSERT INTO bench (sender, body) VALUES ($1, $2)", .params = ROW
 };

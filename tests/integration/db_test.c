@@ -26,10 +26,9 @@ struct truth {
 	bool yes;
 };
 
-static const struct hearth_field ITEM[] = { HEARTH_COLUMN(struct item, id), HEARTH_COLUMN(struct item, name),
-					    HEARTH_FIELDS_END };
-static const struct hearth_field NUMBER[] = { HEARTH_COLUMN(struct number, n), HEARTH_FIELDS_END };
-static const struct hearth_field TRUTH[] = { HEARTH_COLUMN(struct truth, yes), HEARTH_FIELDS_END };
+static const struct hearth_field ITEM[] = { HEARTH_COLUMNS(struct item, id, name) };
+static const struct hearth_field NUMBER[] = { HEARTH_COLUMNS(struct number, n) };
+static const struct hearth_field TRUTH[] = { HEARTH_COLUMNS(struct truth, yes) };
 
 #define WRITES(name_, sql_, params_)                                                          \
 	static const struct hearth_statement name_ = { .name = "test." #name_, .sql = (sql_), \
@@ -144,13 +143,8 @@ struct everything {
 };
 
 static const struct hearth_field EVERYTHING[] = {
-	HEARTH_COLUMN(struct everything, text),  HEARTH_COLUMN(struct everything, absent),
-	HEARTH_COLUMN(struct everything, big),   HEARTH_COLUMN(struct everything, small),
-	HEARTH_COLUMN(struct everything, yes),   HEARTH_COLUMN(struct everything, ratio),
-	HEARTH_COLUMN(struct everything, json),  HEARTH_COLUMN(struct everything, bytes),
-	HEARTH_COLUMN(struct everything, no_bytes), HEARTH_COLUMN(struct everything, texts),
-	HEARTH_COLUMN(struct everything, no_texts), HEARTH_COLUMN(struct everything, ints),
-	HEARTH_FIELDS_END
+	HEARTH_COLUMNS(struct everything, text, absent, big, small, yes, ratio, json, bytes, no_bytes, texts, no_texts,
+		       ints)
 };
 READS(ECHO, "SELECT $1, $2, $3, $4::smallint, $5, $6, $7, $8, $9, $10, $11, $12", EVERYTHING, struct everything, EVERYTHING);
 

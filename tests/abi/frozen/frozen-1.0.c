@@ -43,8 +43,8 @@ struct visit {
 	int64_t     times;
 };
 
-static const struct hearth_field NAME[] = { HEARTH_COLUMN(struct visit, name), HEARTH_FIELDS_END };
-static const struct hearth_field TIMES[] = { HEARTH_COLUMN(struct visit, times), HEARTH_FIELDS_END };
+static const struct hearth_field NAME[] = { HEARTH_COLUMNS(struct visit, name) };
+static const struct hearth_field TIMES[] = { HEARTH_COLUMNS(struct visit, times) };
 static const struct hearth_statement COUNT_VISIT = {
 	.name = "frozen.count_visit",
 	.sql = "INSERT INTO frozen_visits VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET times = frozen_visits.times + 1"

@@ -15,7 +15,7 @@ struct size_row {
 	int64_t group_bytes, groups, rows, longest;
 };
 #define SIZE(member) HEARTH_COLUMN(struct size_row, member)
-static const struct hearth_field SIZE_PARAMS[] = { HEARTH_COLUMN(struct room_params, room_id), HEARTH_FIELDS_END };
+static const struct hearth_field SIZE_PARAMS[] = { HEARTH_COLUMNS(struct room_params, room_id) };
 static const struct hearth_field SIZE_ROW[] = { SIZE(group_bytes), SIZE(groups), SIZE(rows), SIZE(longest),
 						HEARTH_FIELDS_END };
 /* rows: of all tables that a join writes to. longest: how many groups the longest chain has. */
