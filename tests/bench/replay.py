@@ -2,7 +2,7 @@
 """The raw limit: what PostgreSQL alone can do with the rows that Hearth writes.
 
 Some events are sent while PostgreSQL logs every statement. Their rows are then written once more, by libpq alone, into a
-copy of the database as it was before: as plain INSERTs of the very rows (with the server's own UPDATEs), one commit for
+copy of the database as it was before: as plain INSERTs of the very rows with a plain UPDATE of their room, one commit for
 each event or for 64 of them, and as the server's own statements.
 """
 import os
@@ -20,7 +20,8 @@ STATEMENT = re.compile(r"^(\d+) LOG:  execute [^:]*: (.*)$")
 PARAMETERS = re.compile(r"^(\d+) DETAIL:  parameters: (.*)$")
 PARAMETER = re.compile(r"\$\d+ = (?:NULL|'((?:[^']|'')*)')")
 WRITES = re.compile(r"^(INSERT|UPDATE|DELETE|WITH)\b")
-INSERTS = re.compile(r"^INSERT INTO (\w+)")
+INSERTS = re.compile(r"\bINSERT INTO (\w+)")
+UPDATES = re.compile(r"\bUPDATE (\w+) SET\b")
 NULL = "\\N"
 
 
@@ -87,8 +88,11 @@ class Captured:
     def __init__(self, cluster, since_xid, transactions):
         self.cluster = cluster
         self.transactions = transactions
-        tables = dict.fromkeys(match.group(1) for done in transactions for sql, _ in done
-                               if (match := INSERTS.match(sql)))
+        statements = {sql for done in transactions for sql, _ in done}
+        tables = sorted({table for sql in statements for table in INSERTS.findall(sql)})
+        updated = {table for sql in statements for table in UPDATES.findall(sql)}
+        if updated != {"rooms"}:
+            raise RuntimeError(f"an event updates {', '.join(updated)}; update() below knows of rooms alone")
         self.columns = {table: self.columns_of(table) for table in tables}
         rows = {table: self.rows_of(table, since_xid) for table in tables}
         # Sent one after the other, so the order of their numbers is the order of their commits.
@@ -114,28 +118,26 @@ class Captured:
         holes = (", ".join(f"${row * len(columns) + i + 1}" for i in range(len(columns))) for row in range(len(rows)))
         return f"INSERT INTO {table} ({', '.join(columns)}) VALUES " + ", ".join(f"({part})" for part in holes), rows
 
+    def update(self, rows):
+        """The newest event of each room, as events rows name it."""
+        at = [self.columns[EVENTS].index(name) for name in ("room", "stream_ordering", "number", "state_group")]
+        newest = {}
+        for row in rows:
+            values = row.split("\t")
+            newest[values[at[0]]] = [values[i] for i in at]
+        holes = (", ".join(f"${row * 4 + i + 1}::bigint" for i in range(4)) for row in range(len(newest)))
+        return ("UPDATE rooms SET last_ordering = v.ordering, extremities = ARRAY[v.event], state_group = v.state FROM (VALUES "
+                + ", ".join(f"({part})" for part in holes) + ") AS v(room, ordering, event, state) WHERE number = v.room",
+                [value for values in newest.values() for value in values])
+
     def as_rows(self, numbers):
-        """These transactions as one: plain INSERTs of their rows, and the server's other writes with joined arrays."""
+        """The rows of these transactions, plainly written by one."""
         calls = []
         for table in self.columns:
             rows = [row for number in numbers for row in self.rows[number][table]]
             if rows:
                 calls.append(self.insert(table, rows))
-        others = {}
-        for number in numbers:
-            for sql, values in self.transactions[number]:
-                if not INSERTS.match(sql):
-                    others.setdefault(sql, []).append(values)
-        return calls + [(sql, join(values)) for sql, values in others.items()]
-
-
-def join(calls):
-    """The parameters of one call that does what several would: all are arrays."""
-    if len(calls) == 1:
-        return calls[0]
-    if any(not value.startswith("{") for values in calls for value in values):
-        raise RuntimeError("a statement with a parameter that is no array cannot stand for several")
-    return ["{" + ",".join(value[1:-1] for value in column) + "}" for column in zip(*calls)]
+        return calls + [self.update([row for number in numbers for row in self.rows[number][EVENTS]])]
 
 
 def capture(bench):
