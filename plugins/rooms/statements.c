@@ -9,20 +9,21 @@ static const struct hearth_field EVENT_PARAMS[] = {
 	EVENT(links), EVENT(event_id), EVENT(type), EVENT(sender), EVENT(state_key), EVENT(txn_device), EVENT(txn_id),
 	EVENT(rejection), EVENT(json), HEARTH_FIELDS_END
 };
-#define SLICE(list, end) "(" list "::bigint[])[lag(" end ", 1, 0::bigint) OVER w + 1 : " end "]"
+/* The part of a list that is the at-th row's own; ends: where each row's part ends. */
+#define SLICE(list, ends) \
+	"(" list "::bigint[])[coalesce((" ends "::bigint[])[at - 1], 0) + 1 : (" ends "::bigint[])[at]]"
 #define EVENT_ROWS                                                                                               \
 	"SELECT n, room, ordering, depth, ts, before, nullif(after, 0) AS after, nullif(replaces, 0) AS replaces, "   \
 	"(bits >> 2)::smallint AS flags, nullif(chain, 0) AS chain, nullif(seq, 0) AS seq, "                          \
-	SLICE("$15", "prev_end") " AS prev, " SLICE("$16", "auth_end") " AS auth, "                                    \
-	"nullif(" SLICE("$17", "link_end") ", '{}') AS links, event_id, type, sender, "                               \
+	SLICE("$15", "$12") " AS prev, " SLICE("$16", "$13") " AS auth, "                                              \
+	"nullif(" SLICE("$17", "$14") ", '{}') AS links, event_id, type, sender, "                                     \
 	"CASE WHEN bits & 1 <> 0 THEN state_key END AS state_key, CASE WHEN bits & 2 <> 0 THEN txn_device END AS txn_device, " \
 	"CASE WHEN bits & 2 <> 0 THEN txn_id END AS txn_id, nullif(rejection, '') AS rejection, json "                \
 	"FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "            \
-	"$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], "      \
-	"$14::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], "  \
-	"$25::text[]) WITH ORDINALITY AS v(n, room, ordering, depth, ts, before, after, replaces, bits, chain, seq, " \
-	"prev_end, auth_end, link_end, event_id, type, sender, state_key, txn_device, txn_id, rejection, json, at) "  \
-	"WINDOW w AS (ORDER BY at)"
+	"$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $18::text[], $19::text[], "           \
+	"$20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) WITH ORDINALITY AS v(n, room, " \
+	"ordering, depth, ts, before, after, replaces, bits, chain, seq, event_id, type, sender, state_key, "          \
+	"txn_device, txn_id, rejection, json, at)"
 const struct hearth_statement ROOMS_INSERT_EVENTS = {
 	.name = "rooms.insert_events",
 	.sql = "INSERT INTO events (number, room, stream_ordering, depth, origin_server_ts, state_group, state_after, "
@@ -65,12 +66,10 @@ static const struct hearth_field ROOM_UPDATE[] = { ROOM(number), ROOM(state_grou
  */
 const struct hearth_statement ROOMS_UPDATE_ROOMS = {
 	.name = "rooms.update_rooms",
-	.sql = "WITH v AS (SELECT number, state_group, ordering, before, " SLICE("$6", "x_end") " AS extremities "
-	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY "
-	       "AS q(number, state_group, ordering, before, x_end, at) WINDOW w AS (ORDER BY at)), "
-	       "u AS (UPDATE rooms SET state_group = v.state_group, last_ordering = v.ordering, extremities = v.extremities "
-	       "FROM v WHERE rooms.number = v.number AND rooms.last_ordering = v.before RETURNING 1) "
-	       "SELECT rooms_expect((SELECT count(*) FROM u), (SELECT count(*) FROM v))",
+	.sql = "UPDATE rooms SET state_group = v.state_group, extremities = " SLICE("$6", "$5") ", last_ordering = "
+	       "CASE rooms.last_ordering WHEN v.before THEN v.ordering ELSE rooms_changed(rooms.number) END "
+	       "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) WITH ORDINALITY "
+	       "AS v(number, state_group, ordering, before, at) WHERE rooms.number = v.number",
 	.params = ROOM_UPDATE,
 };
 static const struct hearth_field ROOM_INSERT[] = {
@@ -80,9 +79,9 @@ static const struct hearth_field ROOM_INSERT[] = {
 const struct hearth_statement ROOMS_INSERT_ROOMS = {
 	.name = "rooms.insert_rooms",
 	.sql = "INSERT INTO rooms (number, state_group, last_ordering, extremities, created_ms, public, room_id, version, "
-	       "creator) SELECT n, g, o, " SLICE("$10", "x_end") ", c, p <> 0, i, v, u FROM unnest($1::bigint[], "
-	       "$2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[]) "
-	       "WITH ORDINALITY AS q(n, g, o, x_end, c, p, i, v, u, at) WINDOW w AS (ORDER BY at)",
+	       "creator) SELECT n, g, o, " SLICE("$10", "$4") ", c, p <> 0, i, v, u FROM unnest($1::bigint[], "
+	       "$2::bigint[], $3::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[]) "
+	       "WITH ORDINALITY AS q(n, g, o, c, p, i, v, u, at)",
 	.params = ROOM_INSERT,
 };
 

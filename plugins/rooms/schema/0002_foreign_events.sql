@@ -19,10 +19,8 @@ CREATE UNIQUE INDEX events_chain ON events (chain, chain_seq) WHERE chain IS NOT
 ALTER TABLE redactions ADD by_power boolean NOT NULL DEFAULT true;
 
 -- Fails as a serialization failure does where a writer's picture of a room was old: another transaction came between.
-CREATE FUNCTION rooms_expect(counted bigint, expected bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION rooms_changed(room bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-	IF counted <> expected THEN
-		RAISE EXCEPTION 'a room was changed by another writer' USING ERRCODE = '40001';
-	END IF;
+	RAISE EXCEPTION 'room % was changed by another writer', room USING ERRCODE = '40001';
 END
 $$;
