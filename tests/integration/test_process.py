@@ -47,7 +47,7 @@ def drains(s, number):
         poll.ask("GET", f"/_matrix/client/v3/sync?timeout=30000&since={since}", token=alice.token)
         path = f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/"
         rest = partial.ask("PUT", path + "partial", {"body": "partial", "msgtype": "m.text"}, alice.token, part=10)
-        with locked_events(s, 1.5):
+        with locked_events(s, 4):
             working.ask("PUT", path + "working", {"body": "working", "msgtype": "m.text"}, alice.token)
             time.sleep(0.3)
             p.signal(number)
@@ -55,12 +55,12 @@ def drains(s, number):
             status, text = poll.answer()
             equal(status, 200)
             assert json.loads(text)["next_batch"] >= since, text
-            assert time.monotonic() - began < 0.8, "the long poll did not answer at once"
+            assert time.monotonic() - began < 2, "the long poll did not answer at once"
             equal(idle.answer(), None)
         equal(working.answer()[0], 200)
         partial.send(rest)
         equal(partial.answer()[0], 200)
-        equal(p.ended(5), 0)
+        equal(p.ended(8), 0)
     equal([text for _, text in alice.texts(room)], ["working", "partial"])
 
 
@@ -310,7 +310,7 @@ def test_out_of_descriptors(s):
         time.sleep(1)
         before = p.cpu_seconds()
         time.sleep(2)
-        assert p.cpu_seconds() - before < 0.4, f"{p.cpu_seconds() - before} s of CPU in 2 s of waiting"
+        assert p.cpu_seconds() - before < 0.6, f"{p.cpu_seconds() - before} s of CPU in 2 s of waiting"
         wires[0].ask("GET", "/health")
         equal(wires[0].answer(), (200, "OK"))
         for wire in wires:
