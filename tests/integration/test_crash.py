@@ -19,6 +19,7 @@ from crash import proof
 from crash.client import Client
 from crash.load import Mover, Sender
 from crash.reader import Reader
+from crash.starts import killed_first_starts
 
 FREE = {"per_second": 100000, "burst_count": 100000}
 SETTINGS = dict(rc_message=FREE, rc_admin_redaction=FREE, rc_joins={"local": FREE, "remote": FREE}, rc_room_creation=FREE,
@@ -278,6 +279,8 @@ def main():
     print(f"HEARTH_CRASH_SEED={seed} HEARTH_CRASH_ROUNDS={rounds}", flush=True)
     with hearth.server(**SETTINGS) as server:
         test = Test(server, seed)
+        killed_first_starts(server, test.postgres, test.rng("starts"), 3 + rounds // 10)
+        print("ok    first starts, killed", flush=True)
         for number in range(rounds):
             test.round(number)
         test.end()
