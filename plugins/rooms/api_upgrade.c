@@ -2,8 +2,8 @@
 /*
  * POST /rooms/{roomId}/upgrade: a new room takes an old one's place (spec client-server, "Room Upgrades").
  *
- * The new room is whole before the old one is told, so that a crash in between leaves a room too many, and none that
- * points nowhere.
+ * The new room and the old one's tombstone are stored together. What follows (more bans than are made at once, names,
+ * the old room's levels) is lost if the server dies in between.
  */
 #include "api.h"
 
@@ -13,8 +13,9 @@
 
 #include <hearth/matrix/id.h>
 
-#define BANS_AT_ONCE 100
+#define BANS_AT_ONCE 500
 #define CREATORS_MAX 500
+#define OTHERS_MAX 16 /* drafts that are neither a ban nor copied */
 
 struct upgrade_args {
 	const char         *room_id, *new_version;
@@ -28,18 +29,9 @@ static const struct hearth_field UPGRADE_ARGS[] = {
 };
 
 struct move {
-	const char *old_room, *new_room, *event_id;
-	int64_t     published;
+	const char *old_room, *new_room;
 };
-static const struct hearth_field OLD_ROOM[] = { HEARTH_COLUMNS(struct move, old_room) };
 static const struct hearth_field BOTH_ROOMS[] = { HEARTH_COLUMNS(struct move, old_room, new_room) };
-static const struct hearth_field LAST_ROW[] = { HEARTH_COLUMNS(struct move, event_id, published) };
-static const struct hearth_statement SELECT_LAST = {
-	.name = "rooms.select_last_event",
-	.sql = "SELECT e.event_id, r.public::int::bigint FROM rooms r JOIN events e ON e.number = ANY(r.extremities)"
-	       " WHERE r.room_id = $1 ORDER BY e.depth DESC, e.stream_ordering DESC LIMIT 1",
-	.params = OLD_ROOM, .row = LAST_ROW, .row_size = sizeof(struct move),
-};
 /* The new room is in the directory already where the old one was. */
 static const struct hearth_statement MOVE_NAMES = {
 	.name = "rooms.move_names",
@@ -70,7 +62,8 @@ struct upgrade {
 	const struct hearth_room_version *version;
 	struct hearth_texts               creators; /* beside user_id */
 	const struct hearth_event        *create, *levels; /* of the old room; levels may be NULL */
-	struct hearth_state_result        state;
+	struct hearth_state_result        state, bans;
+	size_t                            banned; /* how many of the bans are copied */
 	const struct hearth_json         *old_levels, *new_levels, *first_levels; /* first: while the new room is filled */
 	struct hearth_draft              *drafts;
 	size_t                            count;
@@ -246,13 +239,11 @@ static void plan_levels(struct upgrade *u)
 
 /* ---- the new room --------------------------------------------------------------------------------------------- */
 
-static struct hearth_json *creation_content(struct upgrade *u, const char *last_event)
+static struct hearth_json *creation_content(struct upgrade *u)
 {
 	struct hearth_json *content = hearth_json_object_new(u->arena), *predecessor = hearth_json_object_new(u->arena);
 
 	hearth_json_set_string(predecessor, "room_id", u->old_room);
-	if (!u->version->creator_power)
-		hearth_json_set_string(predecessor, "event_id", last_event);
 	hearth_json_set(content, "predecessor", predecessor);
 	hearth_json_set(content, "type", hearth_json_get(u->create->content, "type"));
 	if (!hearth_json_get_bool(u->create->content, "m.federate", 1))
@@ -338,7 +329,7 @@ HEARTH_SUSPENDS static int check_hook(struct upgrade *u, struct hearth_error *er
 	if (!u->r->hooks->present(u->r->host, HEARTH_HOOK_ROOM_MAY_CREATE))
 		return 0;
 	hearth_json_set(config, "creation_content", u->drafts[0].content);
-	for (size_t i = 2; i < u->count; i++) {
+	for (size_t i = 3; i < u->count; i++) {
 		struct hearth_json *event = hearth_json_object_new(u->arena);
 
 		hearth_json_set_string(event, "type", u->drafts[i].type);
@@ -351,74 +342,90 @@ HEARTH_SUSPENDS static int check_hook(struct upgrade *u, struct hearth_error *er
 	return rc < 0 ? rc : 0;
 }
 
-HEARTH_SUSPENDS static int make_new_room(struct upgrade *u, const struct hearth_json *alias, struct hearth_error *err)
-{
-	struct rooms_batch batch = { .create_version = u->version };
-	struct hearth_json *join;
-	const char *const *event_ids;
-	const struct move *last;
-	struct hearth_rows rows;
-	int rc = u->r->db->read(u->task, &SELECT_LAST, &(struct move){ .old_room = u->old_room }, &rows, err);
-
-	if (rc < 0)
-		return rc;
-	last = rows.items;
-	batch.published = rows.count && last->published;
-	rc = api_member_content(u->r, u->task, u->user_id, "join", NULL, &join, err);
-	if (rc < 0)
-		return rc;
-	u->drafts = hearth_arena_array_of(u->arena, struct hearth_draft, u->state.count + 16);
-	add(u, NULL, "m.room.create", "", creation_content(u, rows.count ? last->event_id : NULL));
-	add(u, NULL, "m.room.member", u->user_id, join);
-	add(u, NULL, "m.room.power_levels", "", u->first_levels);
-	rc = add_copies(u, err);
-	if (rc < 0)
-		return rc;
-	if (hearth_json_size(alias))
-		add(u, NULL, "m.room.canonical_alias", "", alias);
-	rc = check_hook(u, err);
-	if (rc < 0)
-		return rc;
-	batch.drafts = u->drafts;
-	batch.count = u->count;
-	return rooms_send_batch(u->r, u->task, &batch, &u->new_room, &event_ids, err);
-}
-
-HEARTH_SUSPENDS static int copy_bans(struct upgrade *u, struct hearth_error *err)
+HEARTH_SUSPENDS static int read_bans(struct upgrade *u, struct hearth_error *err)
 {
 	const char *type = "m.room.member", *any = NULL;
 	struct hearth_texts banned;
 	struct hearth_state_query query = { .size = sizeof(query), .room_id = u->old_room, .at = INT64_MAX, .types = &type,
 					    .state_keys = &any, .pair_count = 1, .members = &banned };
-	struct hearth_state_result bans = { NULL, 0 };
 	int rc = rooms_members(u->r, u->task, u->old_room, "ban", 0, &banned, err);
 
-	if (rc >= 0 && banned.count)
-		rc = rooms_states(u->r, u->task, &query, 1, &bans, err);
-	u->drafts = hearth_arena_array_of(u->arena, struct hearth_draft, BANS_AT_ONCE);
-	for (size_t i = 0; rc >= 0 && i < bans.count;) {
-		const char *const *event_ids;
-
-		for (u->count = 0; rc >= 0 && i < bans.count && u->count < BANS_AT_ONCE; i++) {
-			const struct hearth_json *content = NULL;
-
-			rc = content_of(u, &bans.events[i], &content, err);
-			add(u, u->new_room, type, bans.events[i].state_key, content);
-		}
-		if (rc >= 0)
-			rc = rooms_send_batch(u->r, u->task, &(struct rooms_batch){ .drafts = u->drafts, .count = u->count },
-					      NULL, &event_ids, err);
-	}
-	return rc;
+	return rc < 0 || !banned.count ? rc : rooms_states(u->r, u->task, &query, 1, &u->bans, err);
 }
 
-HEARTH_SUSPENDS static int lower_levels(struct upgrade *u, struct hearth_error *err)
+/* The levels that the room is to keep. */
+static void add_last_levels(struct upgrade *u)
 {
-	struct hearth_draft draft = { .size = sizeof(draft), .room_id = u->new_room, .sender = u->user_id,
-				      .type = "m.room.power_levels", .state_key = "", .content = u->new_levels };
-	const char *event_id;
+	if (u->first_levels != u->new_levels)
+		add(u, u->new_room, "m.room.power_levels", "", u->new_levels);
+}
 
-	return u->first_levels == u->new_levels ? 0 : rooms_send(u->r, u->task, &draft, &event_id, err);
+/* The next BANS_AT_ONCE of them. */
+static int add_bans(struct upgrade *u, struct hearth_error *err)
+{
+	for (size_t n = 0; n < BANS_AT_ONCE && u->banned < u->bans.count; n++, u->banned++) {
+		const struct hearth_stored_event *ban = &u->bans.events[u->banned];
+		const struct hearth_json *content;
+		int rc = content_of(u, ban, &content, err);
+
+		if (rc < 0)
+			return rc;
+		add(u, u->new_room, "m.room.member", ban->state_key, content);
+	}
+	return 0;
+}
+
+HEARTH_SUSPENDS static int send(struct upgrade *u, struct rooms_batch batch, const char **ret_room_id,
+				struct hearth_error *err)
+{
+	const char *const *event_ids;
+
+	batch.drafts = u->drafts;
+	batch.count = u->count;
+	return rooms_send_batch(u->r, u->task, &batch, ret_room_id, &event_ids, err);
+}
+
+HEARTH_SUSPENDS static int make_new_room(struct upgrade *u, const struct hearth_json *alias, struct hearth_error *err)
+{
+	struct hearth_json *join, *tombstone = hearth_json_object_new(u->arena);
+	int published, rc = rooms_published(u->r, u->task, u->old_room, &published, err);
+
+	if (rc >= 0)
+		rc = api_member_content(u->r, u->task, u->user_id, "join", NULL, &join, err);
+	if (rc < 0)
+		return rc;
+	hearth_json_set_string(tombstone, "body", "This room has been replaced");
+	add(u, NULL, "m.room.create", "", creation_content(u));
+	add(u, u->old_room, "m.room.tombstone", "", tombstone);
+	add(u, NULL, "m.room.member", u->user_id, join);
+	/* Before there are levels nobody outranks who makes the room, whoever is banned. */
+	rc = add_bans(u, err);
+	add(u, NULL, "m.room.power_levels", "", u->first_levels);
+	if (rc >= 0)
+		rc = add_copies(u, err);
+	if (rc >= 0 && hearth_json_size(alias))
+		add(u, NULL, "m.room.canonical_alias", "", alias);
+	if (rc >= 0)
+		rc = check_hook(u, err);
+	if (u->banned == u->bans.count)
+		add_last_levels(u);
+	return rc < 0 ? rc : send(u, (struct rooms_batch){ .create_version = u->version, .published = published != 0,
+							   .replaces = u->old_room }, &u->new_room, err);
+}
+
+HEARTH_SUSPENDS static int send_more_bans(struct upgrade *u, struct hearth_error *err)
+{
+	int rc = 0;
+
+	while (rc >= 0 && u->banned < u->bans.count) {
+		u->count = 0;
+		rc = add_bans(u, err);
+		if (u->banned == u->bans.count)
+			add_last_levels(u);
+		if (rc >= 0)
+			rc = send(u, (struct rooms_batch){ 0 }, NULL, err);
+	}
+	return rc;
 }
 
 /* ---- the old room is told -------------------------------------------------------------------------------------- */
@@ -450,28 +457,19 @@ static void add_quiet_levels(struct upgrade *u)
 		add(u, u->old_room, "m.room.power_levels", "", levels);
 }
 
-/* The tombstone must stand; names and levels of the old room change where the rules let the user change them. */
-HEARTH_SUSPENDS static int close_old_room(struct upgrade *u, const struct hearth_json *alias, struct hearth_error *err)
+/* Names and levels of the old room change where the rules let the user change them. */
+HEARTH_SUSPENDS static int quieten(struct upgrade *u, const struct hearth_json *alias, struct hearth_error *err)
 {
-	struct hearth_json *tombstone = hearth_json_object_new(u->arena);
-	struct rooms_batch batch;
-	const char *const *event_ids;
 	int rc;
 
-	hearth_json_set_string(tombstone, "body", "This room has been replaced");
-	hearth_json_set_string(tombstone, "replacement_room", u->new_room);
 	u->count = 0;
-	u->drafts = hearth_arena_array_of(u->arena, struct hearth_draft, 3);
-	add(u, u->old_room, "m.room.tombstone", "", tombstone);
 	if (alias && may_send(u, "m.room.canonical_alias"))
 		add(u, u->old_room, "m.room.canonical_alias", "", alias);
 	add_quiet_levels(u);
-	batch = (struct rooms_batch){ .drafts = u->drafts, .count = u->count };
-	rc = rooms_send_batch(u->r, u->task, &batch, NULL, &event_ids, err);
-	if (rc == -EACCES && batch.count > 1) {
+	rc = u->count ? send(u, (struct rooms_batch){ 0 }, NULL, err) : 0;
+	if (rc == -EACCES) {
 		hearth_error_clear(err);
-		batch.count = 1;
-		rc = rooms_send_batch(u->r, u->task, &batch, NULL, &event_ids, err);
+		rc = 0;
 	}
 	return rc;
 }
@@ -509,13 +507,14 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 	if (rc < 0)
 		return rc;
 	plan_levels(&u);
-	rc = make_new_room(&u, goes, err);
+	rc = read_bans(&u, err);
+	u.drafts = hearth_arena_array_of(u.arena, struct hearth_draft, u.state.count + BANS_AT_ONCE + OTHERS_MAX);
 	if (rc >= 0)
-		rc = copy_bans(&u, err);
+		rc = make_new_room(&u, goes, err);
 	if (rc >= 0)
-		rc = lower_levels(&u, err);
+		rc = send_more_bans(&u, err);
 	if (rc >= 0)
-		rc = close_old_room(&u, stays, err);
+		rc = quieten(&u, stays, err);
 	if (rc >= 0)
 		rc = u.r->db->write(task, &MOVE_NAMES, &(struct move){ .old_room = u.old_room, .new_room = u.new_room }, NULL,
 				    err);

@@ -61,22 +61,26 @@ static void need_for(struct rooms_needed *needed, const struct hearth_room_versi
 		rooms_need(needed, draft->type, draft->state_key);
 }
 
+/* ret_rooms: each job's, and behind them the rooms that they replace. */
 HEARTH_SUSPENDS static int load_rooms(struct rooms_group_work *work, struct rooms_room **ret_rooms, struct hearth_error *err)
 {
-	const char **ids = hearth_arena_array_of(work->arena, const char *, work->job_count);
-	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, work->job_count);
-	struct rooms_group **groups = hearth_arena_array_of(work->arena, struct rooms_group *, work->job_count);
+	size_t count = 2 * work->job_count;
+	const char **ids = hearth_arena_array_of(work->arena, const char *, count);
+	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, count);
+	struct rooms_group **groups = hearth_arena_array_of(work->arena, struct rooms_group *, count);
 	int rc;
 
-	for (size_t i = 0; i < work->job_count; i++)
+	for (size_t i = 0; i < work->job_count; i++) {
 		ids[i] = work->jobs[i]->create_version ? "" : work->jobs[i]->room_id;
-	rc = rooms_rooms_load(work->r, work->task, ids, work->job_count, ret_rooms, err);
+		ids[work->job_count + i] = work->jobs[i]->replaces ? work->jobs[i]->replaces : "";
+	}
+	rc = rooms_rooms_load(work->r, work->task, ids, count, ret_rooms, err);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < work->job_count; i++)
+	for (size_t i = 0; i < count; i++)
 		numbers[i] = ret_rooms[i] && !ret_rooms[i]->group ? ret_rooms[i]->state_group : 0;
-	rc = rooms_groups_load(work->r, work->task, numbers, work->job_count, groups, err);
-	for (size_t i = 0; rc >= 0 && i < work->job_count; i++)
+	rc = rooms_groups_load(work->r, work->task, numbers, count, groups, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++)
 		if (groups[i] && !ret_rooms[i]->group)
 			rooms_room_set_group(ret_rooms[i], groups[i]);
 	return rc;
@@ -87,9 +91,13 @@ HEARTH_SUSPENDS static int load_state(struct rooms_group_work *work, struct room
 	struct rooms_needed needed = { .r = work->r, .arena = work->arena };
 
 	for (size_t i = 0; i < work->job_count; i++) {
-		needed.group = rooms[i] ? rooms[i]->group : NULL;
-		for (size_t d = 0; rooms[i] && d < work->jobs[i]->count; d++)
-			need_for(&needed, rooms[i]->version, &work->jobs[i]->drafts[d]);
+		for (size_t d = 0; d < work->jobs[i]->count; d++) {
+			const struct rooms_room *room = rooms[rooms_is_farewell(work->jobs[i], d) ? work->job_count + i : i];
+
+			needed.group = room ? room->group : NULL;
+			if (room)
+				need_for(&needed, room->version, &work->jobs[i]->drafts[d]);
+		}
 	}
 	return rooms_load_needed(work, &needed, err);
 }
@@ -523,52 +531,120 @@ static void name_room(struct rooms_room *room, struct rooms_job *job, const char
 	job->room_id = hearth_arena_strdup(job->arena, room->room_id);
 }
 
-HEARTH_SUSPENDS static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
-				    struct hearth_error *err)
+/* The old room's tombstone names the new room, which must have its id. */
+HEARTH_SUSPENDS static int say_farewell(struct rooms_group_work *work, struct rooms_room *replaced, struct rooms_job *job,
+					const struct rooms_room *room, struct hearth_error *err)
 {
+	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[1].content);
+
+	if (!replaced)
+		return hearth_refuse(err, 404, "M_NOT_FOUND", "There is no such room here");
+	hearth_json_set_string(content, "replacement_room", room->room_id);
+	job->drafts[1].content = content;
+	return make_event(work, replaced, job, 1, err);
+}
+
+static void name_farewell(struct rooms_job *job)
+{
+	const struct hearth_json *old = hearth_json_get_object(job->drafts[0].content, "predecessor");
+	struct hearth_json *content = hearth_json_object_copy(job->arena, job->drafts[0].content);
+	struct hearth_json *predecessor = hearth_json_object_copy(job->arena, old);
+
+	hearth_json_set_string(predecessor, "event_id", job->event_ids[1]);
+	hearth_json_set(content, "predecessor", predecessor);
+	job->drafts[0].content = content;
+}
+
+/* A room, its m.room.create, and the tombstone of the room that it replaces: before that where the version lets it. */
+HEARTH_SUSPENDS static int found_room(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *replaced,
+				      struct rooms_room **ret_room, struct hearth_error *err)
+{
+	bool named = !job->create_version->room_id_is_create_hash;
+	int rc = make_room(work, job, ret_room, err);
+
+	if (rc >= 0 && job->replaces && named) {
+		rc = say_farewell(work, replaced, job, *ret_room, err);
+		if (rc >= 0)
+			name_farewell(job);
+	}
+	if (rc >= 0)
+		rc = make_event(work, *ret_room, job, 0, err);
+	if (rc < 0)
+		return rc;
+	name_room(*ret_room, job, work->made[work->made_count - 1].event->room_id);
+	return job->replaces && !named ? say_farewell(work, replaced, job, *ret_room, err) : 0;
+}
+
+HEARTH_SUSPENDS static int make_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
+				    struct rooms_room *replaced, struct hearth_error *err)
+{
+	size_t first = 0;
 	int rc = 0;
 
-	if (job->create_version)
-		rc = make_room(work, job, &room, err);
-	else if (!room)
+	if (job->create_version) {
+		rc = found_room(work, job, replaced, &room, err);
+		first = job->replaces ? 2 : 1;
+	} else if (!room) {
 		return hearth_refuse(err, 404, "M_NOT_FOUND", "There is no such room here");
-	for (size_t d = 0; rc >= 0 && d < job->count; d++) {
-		if (answered(work, room, job, d))
-			continue;
-		rc = make_event(work, room, job, d, err);
-		if (rc >= 0 && d == 0 && job->create_version)
-			name_room(room, job, work->made[work->made_count - 1].event->room_id);
 	}
+	for (size_t d = first; rc >= 0 && d < job->count; d++)
+		if (!answered(work, room, job, d))
+			rc = make_event(work, room, job, d, err);
 	return rc;
 }
 
+/* What a job that is refused puts back. room NULL: nothing. */
+struct kept {
+	struct rooms_room      *room;
+	struct rooms_group     *group;
+	struct rooms_extremity *extremities;
+	size_t                  count;
+};
+
+static struct kept keep(struct hearth_arena *arena, struct rooms_room *room)
+{
+	struct kept kept = { .room = room };
+
+	if (!room)
+		return kept;
+	kept.group = room->group;
+	kept.count = room->extremity_count;
+	kept.extremities = hearth_arena_array_of(arena, struct rooms_extremity, kept.count);
+	for (size_t i = 0; i < kept.count; i++) {
+		kept.extremities[i] = room->extremities[i];
+		kept.extremities[i].event_id = hearth_arena_strdup(arena, kept.extremities[i].event_id);
+	}
+	return kept;
+}
+
+static void put_back(const struct kept *kept)
+{
+	if (!kept->room)
+		return;
+	rooms_room_set_group(kept->room, kept->group);
+	rooms_room_set_extremities(kept->room, kept->extremities, kept->count);
+}
+
 /* All or nothing: a job that is refused takes back what it has changed. */
-HEARTH_SUSPENDS static void try_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room)
+HEARTH_SUSPENDS static void try_job(struct rooms_group_work *work, struct rooms_job *job, struct rooms_room *room,
+				    struct rooms_room *replaced)
 {
 	size_t made = work->made_count, groups = work->new_group_count, rooms = work->new_room_count;
-	struct rooms_group *group = room ? room->group : NULL;
-	size_t count = room ? room->extremity_count : 0;
-	struct rooms_extremity *extremities = hearth_arena_array_of(work->arena, struct rooms_extremity, count);
+	const struct kept own = keep(work->arena, room), old = keep(work->arena, replaced);
 
-	for (size_t i = 0; i < count; i++) {
-		extremities[i] = room->extremities[i];
-		extremities[i].event_id = hearth_arena_strdup(work->arena, extremities[i].event_id);
-	}
-	job->rc = make_job(work, job, room, &job->error);
+	job->rc = make_job(work, job, room, replaced, &job->error);
 	if (job->rc >= 0)
 		return;
 	work->made_count = made;
 	work->new_group_count = groups;
 	work->new_room_count = rooms;
-	if (room) {
-		rooms_room_set_group(room, group);
-		rooms_room_set_extremities(room, extremities, count);
-	}
+	put_back(&own);
+	put_back(&old);
 }
 
 int rooms_create_events(struct rooms_group_work *work, struct hearth_error *err)
 {
-	struct rooms_room **rooms = hearth_arena_array_of(work->arena, struct rooms_room *, work->job_count);
+	struct rooms_room **rooms = hearth_arena_array_of(work->arena, struct rooms_room *, 2 * work->job_count);
 	int rc;
 
 	for (size_t i = 0; i < work->job_count; i++)
@@ -584,6 +660,6 @@ int rooms_create_events(struct rooms_group_work *work, struct hearth_error *err)
 	if (rc >= 0)
 		rc = load_targets(work, err);
 	for (size_t i = 0; rc >= 0 && i < work->job_count; i++)
-		try_job(work, work->jobs[i], rooms[i]);
+		try_job(work, work->jobs[i], rooms[i], rooms[work->job_count + i]);
 	return rc < 0 ? rc : 0;
 }

@@ -66,10 +66,11 @@ static void fail_all(struct rooms_group_work *work, const struct hearth_error *e
 static void drop_rooms(struct rooms_group_work *work)
 {
 	for (size_t i = 0; i < work->job_count; i++) {
-		const char *room_id = work->jobs[i]->room_id;
+		const char *room_ids[] = { work->jobs[i]->room_id, work->jobs[i]->replaces };
 
-		if (room_id)
-			rooms_lru_drop(work->r->room_cache, room_id, strlen(room_id));
+		for (size_t k = 0; k < HEARTH_COUNT(room_ids); k++)
+			if (room_ids[k])
+				rooms_lru_drop(work->r->room_cache, room_ids[k], strlen(room_ids[k]));
 	}
 }
 
@@ -249,7 +250,7 @@ HEARTH_SUSPENDS static void run_lane(struct hearth_task *task, void *argument)
 
 static void enqueue(struct rooms *r, struct rooms_job *job)
 {
-	const char *name = job->room_id ? job->room_id : job->drafts[0].sender;
+	const char *name = job->replaces ? job->replaces : job->room_id ? job->room_id : job->drafts[0].sender;
 	struct rooms_lane *lane = r->lanes[rooms_state_hash(r->hash_key, name, "") % ROOMS_LANES];
 
 	job->refs++;
@@ -282,7 +283,7 @@ HEARTH_SUSPENDS static int run_checks(struct rooms *r, struct hearth_task *task,
 {
 	static const char *const POINTS[] = { HEARTH_HOOK_EVENT_CHECK_SPAM, HEARTH_HOOK_EVENT_CHECK_ALLOWED };
 	const struct hearth_event event = {
-		.size = sizeof(event), .version = version, .room_id = job->room_id, .type = draft->type,
+		.size = sizeof(event), .version = version, .room_id = draft->room_id, .type = draft->type,
 		.sender = draft->sender, .state_key = draft->state_key, .redacts = draft->redacts,
 		.content = draft->content, .origin_server_ts = draft->origin_server_ts,
 	};
@@ -338,6 +339,7 @@ HEARTH_SUSPENDS static int fill_job(struct rooms *r, struct hearth_task *task, s
 			return hearth_refuse(err, 404, "M_NOT_FOUND", "There is no such room here");
 	}
 	job->create_version = batch->create_version;
+	job->replaces = hearth_arena_strdup(job->arena, batch->replaces);
 	job->published = batch->published;
 	job->alias = hearth_arena_strdup(job->arena, batch->alias);
 	job->count = batch->count;
@@ -345,6 +347,8 @@ HEARTH_SUSPENDS static int fill_job(struct rooms *r, struct hearth_task *task, s
 	job->event_ids = hearth_arena_array_of(job->arena, const char *, batch->count);
 	for (size_t i = 0; i < batch->count; i++) {
 		rc = copy_draft(job, &batch->drafts[i], facts.version, &job->drafts[i], err);
+		if (rooms_is_farewell(job, i))
+			job->drafts[i].room_id = job->replaces;
 		if (rc >= 0)
 			rc = run_checks(r, task, job, facts.version, &job->drafts[i], err);
 		if (rc < 0)

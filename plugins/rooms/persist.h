@@ -28,6 +28,7 @@ struct rooms_job {
 	const struct hearth_room_version *create_version;
 	bool                              published;
 	const char                       *alias;
+	const char                       *replaces;  /* the room that the new one takes the place of; NULL */
 	const char                       *room_id;   /* NULL: of a room that is still to be made */
 	const char                      **event_ids; /* answers; NULL: not stored yet */
 	struct rooms_pdu                 *pdus;      /* not NULL: events of another server instead of drafts */
@@ -37,6 +38,12 @@ struct rooms_job {
 	int                               rc;
 	struct hearth_error               error;
 };
+
+/* Whether the draft is the tombstone of the room that the job's new one replaces. */
+static inline bool rooms_is_farewell(const struct rooms_job *job, size_t draft)
+{
+	return job->replaces && draft == 1;
+}
 
 /* An event of another server as a job holds it. */
 struct rooms_pdu {

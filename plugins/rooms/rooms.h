@@ -81,6 +81,10 @@ void rooms_service_init(struct rooms *r);
  *
  * create_version not NULL: makes a room. drafts[0] is its m.room.create (content without room_version, and without
  * creator, which are added as the version asks for); room_id of every draft is ignored.
+ *
+ * replaces not NULL: the new room takes the place of that one. drafts[1] is the old room's m.room.tombstone (content without
+ * replacement_room, which is added); its id goes into the predecessor of the new room's m.room.create, save in versions
+ * where the room's id is not known before that event is.
  */
 struct rooms_batch {
 	const struct hearth_draft        *drafts;
@@ -88,6 +92,7 @@ struct rooms_batch {
 	const struct hearth_room_version *create_version;
 	bool                              published; /* a new room that stands in the directory */
 	const char                       *alias;     /* of a new room, made in the same transaction; NULL */
+	const char                       *replaces;  /* a room; NULL */
 };
 
 /*

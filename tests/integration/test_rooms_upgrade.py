@@ -5,8 +5,8 @@ import people
 from people import Person, equal, good, pair, quote, refused
 
 
-def state(person, room, kind, key=""):
-    status, body = person.call("GET", f"/rooms/{quote(room)}/state/{kind}/{quote(key)}")
+def state(person, room, kind, key="", **query):
+    status, body = person.call("GET", f"/rooms/{quote(room)}/state/{kind}/{quote(key)}", **query)
     return body if status == 200 else None
 
 
@@ -26,8 +26,9 @@ def test_every_version(s):
         create = state(alice, new, "m.room.create")
         equal(create.get("room_version", "1"), str(version))
         equal(create["predecessor"]["room_id"], room)
-        equal("event_id" in create["predecessor"], version != 12)
-        equal(state(alice, room, "m.room.tombstone")["replacement_room"], new)
+        tombstone = state(alice, room, "m.room.tombstone", format="event")
+        equal(tombstone["content"], {"body": "This room has been replaced", "replacement_room": new})
+        equal(create["predecessor"].get("event_id"), tombstone["event_id"] if version != 12 else None)
         equal(state(alice, new, "m.room.name"), {"name": "same name"})
         equal(alice.id in state(alice, new, "m.room.power_levels")["users"], version != 12)
         alice.say(new, "works", "t")
@@ -62,6 +63,52 @@ def test_state_is_copied(s):
     refused(alice.call("GET", f"/rooms/{quote(new)}/state/m.room.member/{quote(bob.id)}"), 404, "M_NOT_FOUND")
     quiet = state(alice, room, "m.room.power_levels")
     equal((quiet["invite"], quiet["events_default"], quiet["users"]), (50, 50, levels["users"]))
+
+
+def test_many_bans(s):
+    """More than are copied at once; who copies them may do so only until they are."""
+    alice, bob, room = pair(s, "bans", room_version="9")
+    bans = 501
+    for i in range(bans):
+        good(alice.call("POST", f"/rooms/{quote(room)}/ban", {"user_id": f"@spammer{i}:elsewhere.example"}))
+    levels = state(alice, room, "m.room.power_levels")
+    levels["users"][bob.id], levels["events"]["m.room.tombstone"] = 40, 40
+    put_state(alice, room, "m.room.power_levels", levels)
+    new = upgrade(bob, room, "11")
+    banned = good(bob.call("GET", f"/rooms/{quote(new)}/members", membership="ban"))["chunk"]
+    equal(len({e["state_key"] for e in banned}), bans)
+    equal(state(bob, new, "m.room.power_levels")["users"], {alice.id: 100, bob.id: 40})
+    refused(bob.call("POST", f"/rooms/{quote(new)}/ban", {"user_id": "@one:more"}), 403, "M_FORBIDDEN")
+
+
+def test_refused_upgrade_leaves_nothing(s):
+    """The new room and the tombstone are stored together or not at all: a topic that just fits does not in version 11."""
+    alice, bob, room = pair(s, "nothing", room_version="12")
+    low, high = 60000, 66000
+    while low + 1 < high:
+        size = (low + high) // 2
+        status, _ = alice.call("PUT", f"/rooms/{quote(room)}/state/m.room.topic/", {"topic": "x" * size})
+        low, high = (size, high) if status == 200 else (low, size)
+    put_state(alice, room, "m.room.topic", {"topic": "x" * low})
+    before = good(alice.call("GET", "/joined_rooms"))["joined_rooms"]
+    refused(alice.call("POST", f"/rooms/{quote(room)}/upgrade", {"new_version": "11"}), 413, "M_TOO_LARGE")
+    equal(good(alice.call("GET", "/joined_rooms"))["joined_rooms"], before)
+    equal(state(alice, room, "m.room.tombstone"), None)
+    put_state(alice, room, "m.room.topic", {"topic": "short"})
+    event = alice.say(room, "still works", "s")
+    equal(alice.texts(room), [(event, "still works")])
+    upgrade(alice, room, "11")
+
+
+def test_whoever_is_banned_may_have_been_powerful(s):
+    alice, bob, room = pair(s, "banned", room_version="9")
+    levels = state(alice, room, "m.room.power_levels")
+    put_state(alice, room, "m.room.power_levels", {**levels, "users": {alice.id: 100, bob.id: 99}})
+    good(alice.call("POST", f"/rooms/{quote(room)}/ban", {"user_id": bob.id}))
+    put_state(alice, room, "m.room.power_levels", {**levels, "users": {alice.id: 100, bob.id: 100}})
+    for version in ("9", "11", "12"):
+        new = upgrade(alice, room, version)
+        equal(state(alice, new, "m.room.member", bob.id)["membership"], "ban")
 
 
 def test_who_may(s):
