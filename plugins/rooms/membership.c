@@ -45,7 +45,9 @@ static const struct hearth_statement SELECT_AT = {
 	       "FROM memberships m JOIN rooms r ON r.number = m.room JOIN events e ON e.number = m.event "
 	       "WHERE m.user_id = $1 AND m.stream_ordering <= $2 AND NOT m.forgotten "
 	       "UNION ALL SELECT r.room_id, $1, " ROOMS_PDU("p") " -> 'content' ->> 'membership', p.event_id, p.sender, "
-	       "p.stream_ordering, 0::bigint FROM (SELECT DISTINCT ON (d.room) d.room, d.prev_event "
+	       "coalesce((SELECT max(x.stream_ordering) FROM current_state_deltas x WHERE x.room = rolled.room "
+	       "AND x.type = 'm.room.member' AND x.state_key = $1 AND x.stream_ordering <= $2), p.stream_ordering), "
+	       "0::bigint FROM (SELECT DISTINCT ON (d.room) d.room, d.prev_event "
 	       "FROM current_state_deltas d WHERE d.type = 'm.room.member' AND d.state_key = $1 AND d.stream_ordering > $2 "
 	       "ORDER BY d.room, d.stream_ordering) rolled "
 	       "JOIN rooms r ON r.number = rolled.room JOIN events p ON p.number = rolled.prev_event",
