@@ -17,6 +17,7 @@ class Record:
         self.receipts = {}   # room -> event id
         self.data = None
         self.made = []       # (room id, name)
+        self.claimed = []    # names of one-time keys
         self.members = {}    # room -> membership
 
 
@@ -24,6 +25,7 @@ class Sender(threading.Thread):
     """Sends until it is told to stop; what it has begun it finishes, however long the server is away."""
 
     def __init__(self, name, server, user, rng, rooms, recipients, stop):
+        """recipients: user ids and their devices."""
         super().__init__(name=name)
         self.client = Client(server, user, rng)
         self.client.hurry = 0.05
@@ -37,7 +39,7 @@ class Sender(threading.Thread):
 
     def run(self):
         acts = [(self.say, 60), (self.redact, 8), (self.set_state, 8), (self.to_device, 12), (self.receipt, 6),
-                (self.account_data, 3), (self.make_room, 1)]
+                (self.account_data, 3), (self.make_room, 1), (self.claim, 4)]
         try:
             while not self.stop.is_set():
                 self.count += 1
@@ -74,7 +76,7 @@ class Sender(threading.Thread):
         self.record.state.append((room, answer["event_id"], key, text, tries))
 
     def to_device(self):
-        recipient, text = self.rng.choice(self.recipients), self.text()
+        recipient, text = self.rng.choice(list(self.recipients)), self.text()
         body = {"messages": {recipient: {"*": {"text": text}}}}
         self.client.ask("PUT", f"/sendToDevice/org.test/{text}", body)
         self.record.to_device.append((recipient, text))
@@ -96,6 +98,14 @@ class Sender(threading.Thread):
         name = self.text()
         _, answer, _ = self.client.ask("POST", "/createRoom", {"name": name, "preset": "private_chat"})
         self.record.made.append((answer["room_id"], name))
+
+
+    def claim(self):
+        """A repetition takes another key, but nobody is ever given one that somebody else was given."""
+        user = self.rng.choice(list(self.recipients))
+        _, answer, _ = self.client.ask("POST", "/keys/claim", {"one_time_keys": {user: {self.recipients[user]: "signed_curve25519"}}})
+        for keys in answer["one_time_keys"].get(user, {}).values():
+            self.record.claimed += [(user, name) for name in keys]
 
 
 class Mover(threading.Thread):

@@ -135,6 +135,16 @@ def to_device_holds(reader, expected):
         need(found == texts, "to-device messages of", user, "for", reader.name, "differ:", first_difference(found, texts))
 
 
+def keys_hold(senders, uploaded):
+    """uploaded: (user, key's name) of all that there were."""
+    claimed = Counter(key for sender in senders for key in sender.record.claimed)
+    twice = [key for key, count in claimed.items() if count > 1]
+    need(not twice, "one-time keys that were given away twice:", twice)
+    strange = [key for key in claimed if key not in uploaded]
+    need(not strange, "one-time keys that nobody uploaded:", strange)
+    return len(claimed)
+
+
 def repeats_are_the_same(sender, rng):
     """Whoever asks again with a transaction id gets the first answer."""
     for room, event, text, _ in rng.sample(sender.record.sent, min(5, len(sender.record.sent))):
