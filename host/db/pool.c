@@ -17,7 +17,7 @@
 #define AWAY_MS 4000           /* after that long without any connection, requests fail at once */
 #define OPENING_MAX 2          /* at a time */
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 5000
+#define BACKOFF_MAX_MS 2000
 #define TIDY_SECONDS 30
 #define IDLE_MS 60000          /* then connections beyond the minimum are closed */
 

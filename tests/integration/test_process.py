@@ -107,6 +107,22 @@ def test_systemd_is_told(s):
             equal(p.ended(), 0)
 
 
+def test_as_a_unit_starts_it(s):
+    """ExecStartPre makes the key where it is missing and never another; daemonize does not take the process away."""
+    key = os.path.join(s.folder, "signing.key")
+    with open(key, encoding="ascii") as file:
+        before = file.read()
+    command = [os.path.join(hearth.BUILD, "bin/hearthd"), "-c", s.config, "--generate-keys"]
+    equal(subprocess.run(command, check=False).returncode, 0)
+    with open(key, encoding="ascii") as file:
+        equal(file.read(), before)
+    with process(s, {"daemonize": True}) as p:
+        with open(os.path.join(s.folder, "hearthd.pid"), encoding="ascii") as file:
+            equal(int(file.read()), p.process.pid)
+        p.signal(signal.SIGTERM)
+        equal(p.ended(), 0)
+
+
 def test_systemd_sockets(s):
     """Sockets that match listeners take their place; the configuration's port is not opened a second time."""
     port = hearth.free_port()
