@@ -56,6 +56,8 @@ export function authenticate(matrixClient, doRequest, { password = PASSWORD, tok
 	return auth.attemptAuth().then((answer) => ({ answer, stages }));
 }
 
+const VERIFICATION = ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"];
+
 export class Device {
 	constructor(login, options = {}) {
 		this.userId = login.user_id;
@@ -64,7 +66,7 @@ export class Device {
 		this.recoveryKey = null;
 		this.client = client({
 			userId: login.user_id, deviceId: login.device_id, accessToken: login.access_token, refreshToken: login.refresh_token,
-			timelineSupport: true, cryptoCallbacks: this.secretStorage(), verificationMethods: ["m.sas.v1"], ...options,
+			timelineSupport: true, cryptoCallbacks: this.secretStorage(), verificationMethods: VERIFICATION, ...options,
 		});
 		this.client.on(CryptoEvent.VerificationRequestReceived, (request) => this.requests.push(request));
 	}
@@ -117,6 +119,15 @@ export class Device {
 	joined(roomId) {
 		return until(`${this.userId} joins`, () => this.client.getRoom(roomId)?.getMyMembership() === "join"
 			&& this.client.getRoom(roomId));
+	}
+
+	// A new room that this device knows to be encrypted: before that it would send plain text.
+	async createEncrypted({ initial_state = [], ...options } = {}) {
+		const { room_id } = await this.client.createRoom({ ...options, initial_state: [...initial_state,
+			{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }] });
+		await this.joined(room_id);
+		await until("the room is known as encrypted", () => this.crypto.isEncryptionEnabledInRoom(room_id));
+		return room_id;
 	}
 
 	async say(roomId, body, content = {}) {

@@ -7,9 +7,7 @@ step("the third device reads old messages with the recovery key", async (world) 
 	const { alice, bob, room } = world;
 	const old = await bob.say(room, "Before the third device was there");
 	await alice.sees(room, old);
-	const { room_id } = await alice.client.createRoom({ preset: "private_chat", initial_state: [{
-		type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }] });
-	await alice.joined(room_id);
+	const room_id = await alice.createEncrypted({ preset: "private_chat" });
 	const note = await alice.say(room_id, "A note to myself");
 	await until("all keys are in the backup", async () => {
 		const { count } = await alice.client.http.authedRequest("GET", "/room_keys/version");

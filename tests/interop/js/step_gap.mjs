@@ -35,8 +35,7 @@ function texts(room) {
 }
 
 step("what happened in a gap is made up for", async ({ alice, bob }) => {
-	const { room_id } = await alice.client.createRoom({ preset: "public_chat", name: "Before", initial_state: [
-		{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }] });
+	const room_id = await alice.createEncrypted({ preset: "public_chat", name: "Before" });
 	await bob.client.joinRoom(room_id);
 	const reader = await patient(bob.userId);
 	await reader.start({ initialSyncLimit: 5 });

@@ -18,13 +18,10 @@ step("bob registers", async (world) => {
 
 step("alice creates an encrypted room and bob joins it", async (world) => {
 	const { alice, bob } = world;
-	const { room_id } = await alice.client.createRoom({
-		name: "Hearth", preset: "trusted_private_chat", invite: [bob.userId], is_direct: true,
-		initial_state: [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }],
-	});
+	const room_id = await alice.createEncrypted({ name: "Hearth", preset: "trusted_private_chat", invite: [bob.userId],
+		is_direct: true });
 	world.room = room_id;
-	const room = await alice.joined(room_id);
-	await until("the room is known as encrypted", () => alice.crypto.isEncryptionEnabledInRoom(room_id));
+	const room = alice.client.getRoom(room_id);
 	equal((await until("bob is invited", () => bob.client.getRoom(room_id))).getMyMembership(), "invite");
 	await bob.client.joinRoom(room_id);
 	await bob.joined(room_id);

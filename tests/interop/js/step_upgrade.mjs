@@ -3,8 +3,7 @@
 import { equal, ok, refused, step, until } from "./steps.mjs";
 
 step("an upgraded room is followed into the new one", async ({ alice, bob }) => {
-	const { room_id: old } = await alice.client.createRoom({ preset: "public_chat", name: "Parlour", room_version: "10",
-		topic: "Tea", initial_state: [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }] });
+	const old = await alice.createEncrypted({ preset: "public_chat", name: "Parlour", room_version: "10", topic: "Tea" });
 	await bob.client.joinRoom(old);
 	await bob.joined(old);
 	await alice.client.setRoomTag(old, "m.favourite", { order: 0.5 });
