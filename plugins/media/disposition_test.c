@@ -33,7 +33,8 @@ static void names_cannot_break_out(void **state)
 	expect("image/png", "cat.png", "inline; filename=cat.png");
 	expect("image/png", "a cat.png", "inline; filename*=utf-8''a%20cat.png");
 	expect("image/png", "k\xc3\xa4tzchen", "inline; filename*=utf-8''k%C3%A4tzchen");
-	expect("text/html", "x\"; filename=y\r\nEvil: 1", "attachment; filename*=utf-8''x%22%3B%20filename%3Dy%0D%0AEvil%3A%201");
+	expect("text/html", "x\"; filename=y\r\nEvil: 1",
+	       "attachment; filename*=utf-8''x%22%3B%20filename%3Dy%0D%0AEvil%3A%201");
 	expect("text/html", "100%", "attachment; filename*=utf-8''100%25");
 }
 
