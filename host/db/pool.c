@@ -286,6 +286,8 @@ HEARTH_SUSPENDS static void open_one(struct hearth_task *task, void *argument)
 		PQfinish(pg);
 		return;
 	}
+	if (r == -ECANCELED)
+		return;
 	if (r < 0) {
 		note_failure(&err);
 		return;

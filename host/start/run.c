@@ -64,6 +64,7 @@ static void remove_pid_file(void)
 }
 
 static void on_stop(void);
+static void wind_down(void);
 
 /* What this process was to do is another's now: it ends, and whoever watches over it starts it afresh. */
 static void on_lease_lost(void *argument)
@@ -132,7 +133,7 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 	if (r < 0) {
 		if (r != -ECANCELED)
 			give_up(&err);
-		loop_stop();
+		wind_down();
 		return;
 	}
 	log_info("host", "ready after %d ms", (int)(loop_monotonic_ms() - began_ms));
@@ -181,17 +182,25 @@ HEARTH_SUSPENDS static void drain(struct hearth_task *task, void *argument)
 	loop_stop();
 }
 
-static void on_stop(void)
+/* Also after a start that failed: its tasks end before what they use does. */
+static void wind_down(void)
 {
 	struct hearth_error err = { 0 };
 
 	if (stopping)
 		return;
 	stopping = true;
-	sd_notify(0, "STOPPING=1");
-	log_info("host", "stopping");
 	if (task_spawn("host", "drain", drain, NULL, NULL, &err) < 0)
 		loop_stop();
+}
+
+static void on_stop(void)
+{
+	if (stopping)
+		return;
+	sd_notify(0, "STOPPING=1");
+	log_info("host", "stopping");
+	wind_down();
 }
 
 static void on_reload(void)
