@@ -9,11 +9,12 @@
 #include "packed.h"
 #include "rooms.h"
 
-/* A state group; with it in memory, all that it is based on. Immutable. */
+/* A state group; with it in memory, all that it is based on. Immutable, save heir. */
 struct rooms_group {
 	struct rooms_lru_node node;
 	int64_t               number, room, height;
 	struct rooms_group   *base; /* a reference; NULL: none */
+	int64_t               heir; /* the group that follows it and has taken long lists over; 0: none */
 	size_t                count;
 	struct rooms_entry    entries[];
 };

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TAKEN_OVER 64 /* so many entries of others make an heir */
+
 struct chain_row {
 	int64_t number, room, base, height;
 	struct hearth_bytes entries;
@@ -162,12 +164,40 @@ const struct rooms_difference *rooms_group_diff(struct hearth_arena *arena, cons
 	return differences;
 }
 
+/*
+ * Where a group has an heir already, what else follows it is written as a change of the heir: forks of a large room do not
+ * each take the whole state over. NULL: there is none in memory. changes become what they are from there.
+ */
+static struct rooms_group *take_heir(struct rooms *r, struct hearth_arena *arena, const struct rooms_group *previous,
+				     const struct rooms_entry **changes, size_t *count)
+{
+	struct rooms_group *heir = NULL;
+	const struct rooms_difference *differences;
+	struct rooms_entry *undone, *merged;
+	size_t difference_count;
+
+	if (previous && previous->heir)
+		heir = rooms_lru_get(r->state_cache, arena, &previous->heir, sizeof(previous->heir));
+	if (!heir)
+		return NULL;
+	differences = rooms_group_diff(arena, heir, previous, &difference_count);
+	undone = hearth_arena_array_of(arena, struct rooms_entry, difference_count);
+	merged = hearth_arena_array_of(arena, struct rooms_entry, difference_count + *count);
+	for (size_t i = 0; i < difference_count; i++)
+		undone[i] = (struct rooms_entry){ differences[i].key, differences[i].now };
+	*count = rooms_entries_merge(*changes, *count, undone, difference_count, 0, merged);
+	*changes = merged;
+	return heir;
+}
+
 struct rooms_group *rooms_group_next(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t room,
 				     struct rooms_group *previous, const struct rooms_entry *changes, size_t count)
 {
-	int64_t height = (previous ? previous->height : 0) + 1;
-	struct rooms_group *base = previous, *group;
 	const struct rooms_entry *entries = changes;
+	struct rooms_group *heir = take_heir(r, arena, previous, &entries, &count);
+	struct rooms_group *base = heir ? heir : previous, *group;
+	int64_t height = (base ? base->height : 0) + 1;
+	size_t own = count;
 
 	while (base && base->height > rooms_base_height(height)) {
 		struct rooms_entry *merged = hearth_arena_array_of(arena, struct rooms_entry, count + base->count);
@@ -179,6 +209,8 @@ struct rooms_group *rooms_group_next(struct rooms *r, struct hearth_arena *arena
 	group = group_new(number, room, height, base, count);
 	if (count)
 		memcpy(group->entries, entries, count * sizeof(*entries));
+	if (previous && !heir && count > own + TAKEN_OVER)
+		previous->heir = number;
 	return rooms_lru_put(r->state_cache, arena, &group->node);
 }
 

@@ -7,6 +7,7 @@
 
 #define PREV_MAX 20 /* spec server-server, "PDUs" */
 #define AUTH_MAX 10
+#define EXTREMITIES_MAX 100
 
 /* One event while it is taken. */
 struct taking {
@@ -126,8 +127,7 @@ HEARTH_SUSPENDS static int group_of_state(struct taking *t, const struct hearth_
 					  struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
-	struct rooms_event **events = hearth_arena_array_of(work->arena, struct rooms_event *, ids->count);
-	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, ids->count + 1);
+	int64_t *numbers = hearth_arena_array_of(work->arena, int64_t, ids->count);
 	struct rooms_entry *entries = hearth_arena_array_of(work->arena, struct rooms_entry, ids->count);
 	size_t count = 0;
 	int rc;
@@ -143,15 +143,9 @@ HEARTH_SUSPENDS static int group_of_state(struct taking *t, const struct hearth_
 	*ret_group = NULL;
 	if (t->outcome->result)
 		return 0;
-	rc = rooms_parsed_load(work->r, work->task, numbers, ids->count, events, err);
+	rc = rooms_known_entries(t->in, numbers, ids->count, entries, &count, err);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < ids->count; i++)
-		if (events[i] && events[i]->event->state_key && !events[i]->event->rejected)
-			entries[count++] = (struct rooms_entry){
-				rooms_state_hash(work->r->hash_key, events[i]->event->type, events[i]->event->state_key),
-				events[i]->number };
-	count = rooms_entries_sort(entries, count);
 	return rooms_work_state(work, t->in->room, entries, count, ret_group, err);
 }
 
@@ -296,16 +290,31 @@ static int keep(struct taking *t, struct hearth_error *err)
 	return rooms_parsed_put(work->r, work->arena, &text, &cached, err);
 }
 
+static bool covers_any(const struct rooms_room *room, const struct rooms_number_list *behind)
+{
+	for (size_t i = 0; i < room->extremity_count; i++)
+		for (size_t j = 0; j < behind->count; j++)
+			if (room->extremities[i].number == behind->items[j])
+				return true;
+	return false;
+}
+
+/* A room that is forked without end takes no more forks: what they lead to counts once it is named from within. */
+static bool stands(const struct taking *t, const struct rooms_number_list *behind)
+{
+	return !hearth_map_find(&t->in->referenced, t->event->event_id, "") &&
+	       (t->in->room->extremity_count < EXTREMITIES_MAX || covers_any(t->in->room, behind));
+}
+
 HEARTH_SUSPENDS static int settle(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_number_list behind;
-	bool stands = !hearth_map_find(&t->in->referenced, t->event->event_id, "");
 	int rc;
 
 	if (t->made->flags || t->made->backfilled)
 		return 0;
 	rc = rooms_known_behind(t->in, t->made, &behind, err);
-	return rc < 0 ? rc : rooms_settle(t->in->work, t->made, behind.items, behind.count, stands, err);
+	return rc < 0 ? rc : rooms_settle(t->in->work, t->made, behind.items, behind.count, stands(t, &behind), err);
 }
 
 static bool is_taken(struct taking *t, const struct rooms_known *known)

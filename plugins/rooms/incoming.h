@@ -40,4 +40,9 @@ HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_known_behind(struct rooms_incoming *in, const struct rooms_made *made, struct rooms_number_list *ret_behind,
 		       struct hearth_error *err);
 
+/* These events as a state: those of them that are accepted state events, sorted. ret_entries: room for count. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_known_entries(struct rooms_incoming *in, const int64_t *numbers, size_t count, struct rooms_entry *ret_entries,
+			size_t *ret_count, struct hearth_error *err);
+
 #endif

@@ -42,8 +42,19 @@ static const struct hearth_statement SELECT_BEHIND = {
 	.name = "rooms.select_behind_unaccepted",
 	.sql = "WITH RECURSIVE behind AS (SELECT number, prev, flags FROM events WHERE number = ANY($1) "
 	       "UNION SELECT e.number, e.prev, e.flags FROM behind b JOIN events e ON e.number = ANY(b.prev) "
-	       "WHERE b.flags <> 0) SELECT number FROM behind",
+	       "WHERE b.flags <> 0) SELECT number FROM behind LIMIT 10000",
 	.params = NUMBERS, .row = NUMBER_ROW, .row_size = sizeof(struct number_row),
+};
+
+struct key_row {
+	int64_t number;
+	const char *type, *state_key;
+};
+static const struct hearth_field KEY_ROW[] = { HEARTH_COLUMNS(struct key_row, number, type, state_key) };
+static const struct hearth_statement SELECT_KEYS = {
+	.name = "rooms.select_state_keys",
+	.sql = "SELECT number, type, state_key FROM events WHERE number = ANY($1) AND state_key IS NOT NULL AND flags & 2 = 0",
+	.params = NUMBERS, .row = KEY_ROW, .row_size = sizeof(struct key_row),
 };
 
 struct names {
@@ -207,5 +218,35 @@ int rooms_known_behind(struct rooms_incoming *in, const struct rooms_made *made,
 	for (size_t i = 0; rc >= 0 && i < rows.count; i++)
 		push(in, &seen, &behind, ((const struct number_row *)rows.items)[i].number);
 	*ret_behind = behind;
+	return rc;
+}
+
+int rooms_known_entries(struct rooms_incoming *in, const int64_t *numbers, size_t count, struct rooms_entry *ret_entries,
+			size_t *ret_count, struct hearth_error *err)
+{
+	struct rooms_group_work *work = in->work;
+	struct rooms_number_list stored = { hearth_arena_array_of(work->arena, int64_t, count), 0 };
+	const uint64_t *hash_key = work->r->hash_key;
+	struct hearth_rows rows;
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rooms_made *made = find_made(work, numbers[i]);
+
+		if (!made)
+			stored.items[stored.count++] = numbers[i];
+		else if (made->event->state_key && !(made->flags & ROOMS_REJECTED))
+			ret_entries[n++] = (struct rooms_entry){
+				rooms_state_hash(hash_key, made->event->type, made->event->state_key), made->number };
+	}
+	rc = work->r->db->read(work->task, &SELECT_KEYS, &(struct numbers_params){ { stored.items, stored.count } }, &rows,
+			       err);
+	for (size_t i = 0; rc >= 0 && i < rows.count; i++) {
+		const struct key_row *row = (const struct key_row *)rows.items + i;
+
+		ret_entries[n++] = (struct rooms_entry){ rooms_state_hash(hash_key, row->type, row->state_key), row->number };
+	}
+	*ret_count = rooms_entries_sort(ret_entries, n);
 	return rc;
 }

@@ -66,6 +66,7 @@ static const struct hearth_statement NEXT_BLOCK = {
 	.row = BLOCK_ROW, .row_size = sizeof(struct block_row),
 };
 #define BLOCK_NUMBERS 1024
+#define PARSED_AT_ONCE 256
 
 struct rooms_room *rooms_room_new(int64_t number, const char *room_id, const struct hearth_room_version *version)
 {
@@ -257,10 +258,14 @@ int rooms_parsed_put(struct rooms *r, struct hearth_arena *arena, const struct r
 	return 0;
 }
 
-/* Rows to cached events; ret_events[i] belongs to row i, NULL of a room version that this build does not know. */
-static int parse_rows(struct rooms *r, struct hearth_arena *arena, const struct hearth_rows *rows,
-		      struct rooms_event **ret_events, struct hearth_error *err)
+/*
+ * Rows to cached events; ret_events[i] belongs to row i, NULL of a room version that this build does not know. Many of them
+ * take long: others have their turn meanwhile.
+ */
+HEARTH_SUSPENDS static int parse_rows(struct rooms *r, struct hearth_task *task, const struct hearth_rows *rows,
+				      struct rooms_event **ret_events, struct hearth_error *err)
 {
+	struct hearth_arena *arena = r->tasks->arena(task);
 	int rc = 0;
 
 	for (size_t i = 0; rc >= 0 && i < rows->count; i++) {
@@ -273,6 +278,8 @@ static int parse_rows(struct rooms *r, struct hearth_arena *arena, const struct 
 		ret_events[i] = NULL;
 		if (text.version)
 			rc = rooms_parsed_put(r, arena, &text, &ret_events[i], err);
+		if (rc >= 0 && i % PARSED_AT_ONCE == PARSED_AT_ONCE - 1)
+			rc = r->tasks->yield(task, err);
 	}
 	return rc;
 }
@@ -295,7 +302,7 @@ int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *
 	if (rc < 0)
 		return rc;
 	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
-	rc = parse_rows(r, arena, &rows, parsed, err);
+	rc = parse_rows(r, task, &rows, parsed, err);
 	if (rc >= 0)
 		rooms_lru_get_numbers(r->event_cache, arena, numbers, count, ret_events, missing);
 	return rc < 0 ? rc : 0;
@@ -317,7 +324,7 @@ int rooms_parsed_load_ids(struct rooms *r, struct hearth_task *task, const char 
 	if (rc < 0)
 		return rc;
 	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
-	rc = parse_rows(r, arena, &rows, parsed, err);
+	rc = parse_rows(r, task, &rows, parsed, err);
 	hearth_map_init(&by_id, arena, rows.count);
 	for (size_t i = 0; rc >= 0 && i < rows.count; i++)
 		if (parsed[i])

@@ -45,7 +45,8 @@ static int measure(struct run *run, struct size_row *ret_size)
 	return 0;
 }
 
-static int join_many(struct run *run, long joins, const char **ret_last)
+/* marked: the join of that number, from 0. */
+static int join_many(struct run *run, long joins, long marked, const char **ret_last, const char **ret_marked)
 {
 	struct hearth_draft *drafts = hearth_arena_array_of(run->arena, struct hearth_draft, BATCH);
 	const char *const *ids;
@@ -59,6 +60,8 @@ static int join_many(struct run *run, long joins, const char **ret_last)
 		must(rooms_send_batch(run->r, run->task, &(struct rooms_batch){ .drafts = drafts, .count = BATCH }, NULL, &ids,
 				      run->err));
 		*ret_last = ids[0];
+		if (marked / BATCH == round)
+			*ret_marked = ids[marked % BATCH];
 	}
 	return 0;
 }
@@ -97,14 +100,17 @@ static int fork_at(struct run *run, const char *prev, int number)
 
 int big_rooms_share_their_state(struct run *run)
 {
-	const char *number = getenv("HEARTH_TEST_JOINS"), *last = NULL, *id;
-	long joins = number ? strtol(number, NULL, 10) : 10000;
+	const char *number = getenv("HEARTH_TEST_JOINS"), *last = NULL, *below = NULL, *id;
+	long joins = number ? strtol(number, NULL, 10) : 10000, height = 1;
 	int64_t started_ms = run->r->tasks->monotonic_ms(), joined_ms, forked_ms;
-	struct size_row before, after;
+	struct size_row before, after, deep;
 	struct hearth_texts users;
 
 	must(test_create(run, "10", "shared"));
-	must(join_many(run, joins, &last));
+	/* The room itself is five changes; what follows the change just below a power of two takes all over. */
+	while (height * 2 <= joins)
+		height *= 2;
+	must(join_many(run, joins, height - 1 - 5 - 1, &last, &below));
 	joined_ms = run->r->tasks->monotonic_ms();
 	must(measure(run, &before));
 	for (int i = 0; i < 10; i++)
@@ -112,15 +118,20 @@ int big_rooms_share_their_state(struct run *run)
 	must(test_send(run, ALICE, "m.room.message", NULL, "{\"body\":\"together\"}", &id));
 	forked_ms = run->r->tasks->monotonic_ms();
 	must(measure(run, &after));
+	for (int i = 10; i < 20; i++)
+		must(fork_at(run, below, i));
+	must(measure(run, &deep));
 	printf("rooms_store: %ld joins in %lld ms: state of %lld bytes in %lld groups (one list of the state: %ld bytes), "
-	       "chains of at most %lld, %.2f rows a join; 10 forks in %lld ms and %lld bytes\n",
+	       "chains of at most %lld, %.2f rows a join; 10 forks in %lld ms and %lld bytes, below a whole list %lld bytes\n",
 	       joins, (long long)(joined_ms - started_ms), (long long)before.group_bytes, (long long)before.groups, joins * 16,
 	       (long long)before.longest, (double)before.rows / (double)joins, (long long)(forked_ms - joined_ms),
-	       (long long)(after.group_bytes - before.group_bytes));
+	       (long long)(after.group_bytes - before.group_bytes), (long long)(deep.group_bytes - after.group_bytes));
 	must(rooms_members(run->r, run->task, run->room_id, "join", 0, &users, run->err));
-	expect(run, (long)users.count == joins + 11);
+	expect(run, (long)users.count == joins + 21);
 	expect(run, before.group_bytes < joins * 16 * 16); /* n log n, not n * n */
 	expect(run, before.longest <= 24 && before.rows < joins * 6);
-	expect(run, after.group_bytes - before.group_bytes < joins * 16 * 4);
+	expect(run, after.group_bytes - before.group_bytes < joins * 16);
+	/* what the first fork takes over serves the others; the states that join them are changes of one or the other */
+	expect(run, deep.group_bytes - after.group_bytes < joins * 16 * 3);
 	return 0;
 }

@@ -247,3 +247,37 @@ int local_events_join_the_forks(struct run *run)
 	expect(run, strcmp(event->event_id, model_find(&model->current, "m.room.topic", "")) == 0);
 	return 0;
 }
+
+/* Somebody who forks a room without end costs no more than a bounded number of forks. */
+int forks_are_bounded(struct run *run)
+{
+	struct model *model = model_new(run, "10", 600);
+	struct rooms_room *room;
+	size_t base;
+
+	must(found(model));
+	base = model->count - 1;
+	for (size_t i = 0; i < 130; i++) {
+		const struct model_draft draft = { "m.room.message", CREATOR, NULL,
+						   hearth_arena_printf(run->arena, "{\"body\":\"%zu\"}", i), NULL };
+
+		must(model_add(model, &draft, &base, 1));
+		must(model_store(model, model->count - 1));
+	}
+	must(rooms_rooms_load(run->r, run->task, &model->room_id, 1, &room, run->err));
+	expect(run, room->extremity_count == 100);
+	/* what joins forks is taken, whatever their number */
+	must(add_last(model, "m.room.message", CREATOR, NULL, "{\"body\":\"behind one that does not count\"}"));
+	{
+		const struct model_draft joins = { "m.room.message", CREATOR, NULL, "{\"body\":\"together\"}", NULL };
+		size_t prev[10];
+
+		for (size_t i = 0; i < 10; i++)
+			prev[i] = base + 1 + i;
+		must(model_add(model, &joins, prev, 10));
+		must(model_store(model, model->count - 1));
+	}
+	must(rooms_rooms_load(run->r, run->task, &model->room_id, 1, &room, run->err));
+	expect(run, room->extremity_count == 91);
+	return 0;
+}

@@ -334,6 +334,7 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 		{ "history_stays_in_the_past", history_stays_in_the_past },
 		{ "bad_pdus_are_refused", bad_pdus_are_refused },
 		{ "local_events_join_the_forks", local_events_join_the_forks },
+		{ "forks_are_bounded", forks_are_bounded },
 		{ "random_graphs_resolve_alike", random_graphs_resolve_alike },
 		{ "big_rooms_share_their_state", big_rooms_share_their_state },
 	};

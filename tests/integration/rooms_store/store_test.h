@@ -49,6 +49,7 @@ int gaps_are_told_and_filled(struct run *run);
 int history_stays_in_the_past(struct run *run);
 int bad_pdus_are_refused(struct run *run);
 int local_events_join_the_forks(struct run *run);
+int forks_are_bounded(struct run *run);
 
 /* --- big.c --- */
 int big_rooms_share_their_state(struct run *run);
