@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Room upgrades: POST /rooms/{roomId}/upgrade and what follows a user into the new room."""
+import threading
+import time
+import urllib.error
+
 import people
 from people import Person, equal, good, pair, quote, refused
 
@@ -201,6 +205,38 @@ def test_own_things_follow(s):
         types = {e["type"] for e in answer["rooms"]["join"][new]["account_data"]["events"]}
         assert "m.tag" in types, types
         assert {"m.direct", "m.push_rules"} <= {e["type"] for e in answer["account_data"]["events"]}, answer["account_data"]
+
+
+def test_killed_while_upgrading(s):
+    """No tombstone points nowhere, and no room replaces one that does not say so."""
+    alice = Person(s, "killed_a")
+    upgraded = 0
+    for _ in range(3):
+        rooms = [alice.create() for _ in range(20)]
+
+        def upgrade_all():
+            try:
+                for room in rooms:
+                    upgrade(alice, room, "11")
+            except (OSError, urllib.error.URLError, AssertionError):
+                pass
+        worker = threading.Thread(target=upgrade_all)
+        worker.start()
+        time.sleep(0.04)
+        s.restart(9)
+        worker.join()
+        for room in rooms:
+            tombstone = state(alice, room, "m.room.tombstone", format="event")
+            if tombstone:
+                new = tombstone["content"]["replacement_room"]
+                equal(state(alice, new, "m.room.create")["predecessor"],
+                      {"room_id": room, "event_id": tombstone["event_id"]})
+                upgraded += 1
+        for room in good(alice.call("GET", "/joined_rooms"))["joined_rooms"]:
+            old = state(alice, room, "m.room.create").get("predecessor")
+            if old:
+                equal(state(alice, old["room_id"], "m.room.tombstone")["replacement_room"], room)
+    assert upgraded, "nothing was upgraded before the kill"
 
 
 people.run(globals())
