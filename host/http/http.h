@@ -35,6 +35,8 @@ int http_reload(struct hearth_error *err);
 /* Reads the rc_* keys. Before http_start. */
 int limits_init(struct hearth_error *err);
 void limits_finish(void);
+/* How hook ratelimit.override is run; until then no limit is overridden. */
+void limits_use_hook(int (*ask)(const char *id, void *subject));
 
 /* Every declared endpoint, as one JSON array: method, path, access, fields. After the plugins have been loaded. */
 void http_describe(struct hearth_writer *w);

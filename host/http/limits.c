@@ -7,9 +7,9 @@
 
 #include "config/limits.h"
 #include "loop/loop.h"
-#include "plugin/plugin.h"
 
 #include <errno.h>
+#include <hearth/hook.h>
 #include <hearth/matrix/id.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,13 @@ static struct {
 	size_t count;
 	uint64_t secret[2];
 } table;
+
+static int (*ask_hook)(const char *id, void *subject);
+
+void limits_use_hook(int (*ask)(const char *id, void *subject))
+{
+	ask_hook = ask;
+}
 
 /* SipHash-2-4 with a secret of this process: clients choose the keys, and must not be able to choose the slots. */
 #define ROTATE(word, bits) ((word) << (bits) | (word) >> (64 - (bits)))
@@ -193,7 +200,7 @@ static int apply(const char *limiter, const char *key, double actions, struct he
 	own = *limit;
 	asked.per_second = own.per_second;
 	asked.burst_count = own.burst_count;
-	if (hook_ask(HEARTH_HOOK_RATELIMIT_OVERRIDE, &asked)) {
+	if (ask_hook && ask_hook(HEARTH_HOOK_RATELIMIT_OVERRIDE, &asked)) {
 		own.per_second = asked.per_second;
 		own.burst_count = asked.burst_count;
 		if (own.per_second <= 0)

@@ -233,6 +233,7 @@ static int prepare(struct hearth_error *err)
 		r = keys_load(err);
 	if (r >= 0)
 		r = limits_init(err);
+	limits_use_hook(hook_ask);
 	if (r >= 0)
 		r = choose_plugins(err);
 	if (r >= 0)
