@@ -335,6 +335,8 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 		{ "bad_pdus_are_refused", bad_pdus_are_refused },
 		{ "local_events_join_the_forks", local_events_join_the_forks },
 		{ "forks_are_bounded", forks_are_bounded },
+		{ "rooms_of_other_writers_are_read_again", rooms_of_other_writers_are_read_again },
+		{ "places_in_chains_are_taken_once", places_in_chains_are_taken_once },
 		{ "random_graphs_resolve_alike", random_graphs_resolve_alike },
 		{ "big_rooms_share_their_state", big_rooms_share_their_state },
 	};

@@ -51,6 +51,10 @@ int bad_pdus_are_refused(struct run *run);
 int local_events_join_the_forks(struct run *run);
 int forks_are_bounded(struct run *run);
 
+/* --- stale.c --- */
+int rooms_of_other_writers_are_read_again(struct run *run);
+int places_in_chains_are_taken_once(struct run *run);
+
 /* --- big.c --- */
 int big_rooms_share_their_state(struct run *run);
 
