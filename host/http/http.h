@@ -13,6 +13,9 @@ int http_declare(const char *plugin, void *self, const struct hearth_endpoint *t
 /* Who turns tokens into users; NULL until a plugin offers hearth.auth. */
 void http_use_auth(const struct hearth_auth *auth);
 
+/* What /ready asks: writes one member for each part into an open object, "ok" or what ails it; 1 where all are well. */
+void http_use_ready(int (*check)(struct hearth_writer *w));
+
 /* Checks the listeners: section (or worker_listeners); no I/O. */
 int http_check_config(struct hearth_error *err);
 

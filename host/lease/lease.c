@@ -558,6 +558,14 @@ void lease_stop(struct hearth_task *task)
 		lease->lost = true;
 }
 
+const char *lease_missing(void)
+{
+	for (const struct hearth_lease *lease = state.leases; lease; lease = lease->next)
+		if (!held(lease))
+			return lease->name;
+	return NULL;
+}
+
 void lease_finish(void)
 {
 	while (state.leases)

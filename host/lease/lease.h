@@ -19,6 +19,8 @@ HEARTH_SUSPENDS int lease_take(struct hearth_task *task, const char *const *name
 
 /* Makes the table alone. */
 HEARTH_SUSPENDS int lease_migrate(struct hearth_task *task, struct hearth_error *err);
+/* The name of a lease that this process should have and has not, NULL. */
+const char *lease_missing(void);
 /* Gives back everything; after that nothing is held. */
 HEARTH_SUSPENDS void lease_stop(struct hearth_task *task);
 void lease_finish(void);

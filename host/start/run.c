@@ -136,6 +136,7 @@ HEARTH_SUSPENDS static void start(struct hearth_task *task, void *argument)
 		wind_down();
 		return;
 	}
+	http_use_ready(ready_check);
 	log_info("host", "ready after %d ms", (int)(loop_monotonic_ms() - began_ms));
 	sd_notify(0, "READY=1");
 }
@@ -180,6 +181,11 @@ HEARTH_SUSPENDS static void drain(struct hearth_task *task, void *argument)
 	task_log_late(UNWIND_MS);
 	lease_stop(task);
 	loop_stop();
+}
+
+int run_is_stopping(void)
+{
+	return stopping;
 }
 
 /* Also after a start that failed: its tasks end before what they use does. */

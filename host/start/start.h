@@ -6,6 +6,7 @@
 #define HOST_START_START_H
 
 #include <hearth/error.h>
+#include <hearth/writer.h>
 
 #define OPTION_PATHS_MAX 64
 
@@ -30,7 +31,12 @@ int logging_open(struct hearth_error *err);
 /* --- choose.c: plugins: of the configuration, else all there are; then modules: --- */
 int choose_plugins(struct hearth_error *err);
 
+/* --- ready.c: what /ready says --- */
+int ready_check(struct hearth_writer *w);
+
 /* --- run.c --- */
+/* 1 from the signal on that ends the process. */
+int run_is_stopping(void);
 /* Starts everything the configuration asks for and runs until a signal. Returns the exit code. */
 int run_server(void);
 

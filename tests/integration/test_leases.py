@@ -19,12 +19,36 @@ def other(s, **settings):
     return server
 
 
+def until(true, seconds=20):
+    deadline = time.time() + seconds
+    while not true():
+        assert time.time() < deadline, "it does not come about"
+        time.sleep(0.1)
+
+
 def last_line(server):
     """Starts what must refuse; returns its last words."""
     done = subprocess.run([os.path.join(hearth.BUILD, "bin/hearthd"), "-c", server.config], capture_output=True, text=True,
                           timeout=30, check=False)
     assert done.returncode == 1, done
     return done.stderr.strip().split("\n")[-1]
+
+
+def test_ready_follows_the_database(s):
+    well = {"process": "ok", "database": "ok", "leases": "ok", "ready": True}
+    equal(s.request("GET", "/ready"), (200, well))
+    equal(s.request("GET", "/live", parse=False), (200, b"OK"))
+    folder = os.path.dirname(s.config)
+    testenv = os.path.join(hearth.TOP, "tools/testenv")
+    subprocess.run([testenv, "kill", folder], check=True)
+    until(lambda: s.request("GET", "/ready")[0] == 503)
+    time.sleep(4)  # leases run out unrenewed
+    ill = s.request("GET", "/ready")[1]
+    equal((ill["ready"], ill["process"]), (False, "ok"))
+    assert ill["database"] != "ok" and ill["leases"] != "ok", ill
+    equal(s.request("GET", "/live", parse=False), (200, b"OK"))
+    subprocess.run([testenv, "restart", folder], check=True)
+    until(lambda: s.request("GET", "/ready") == (200, well))
 
 
 def test_a_name_is_taken_once(s):
