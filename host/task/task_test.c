@@ -418,7 +418,7 @@ static void test_offload_withdraws_what_has_not_begun(void **state)
 	for (int i = 0; i < 20; i++)
 		start("nap", offload_nap, results);
 	run_until_idle();
-	assert_in_range(results[1], 1, 4); /* those that a thread had begun */
+	assert_in_range(results[1], 0, 4); /* those that a thread had begun; on a busy machine that may be none */
 	assert_int_equal(results[0] + results[1], 20);
 }
 
