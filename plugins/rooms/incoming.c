@@ -238,8 +238,8 @@ HEARTH_SUSPENDS static int check_states(struct taking *t, struct hearth_error *e
 HEARTH_SUSPENDS static int find_state(struct taking *t, struct hearth_error *err)
 {
 	struct rooms_group_work *work = t->in->work;
-	struct rooms_group **groups;
-	size_t count;
+	struct rooms_group **groups = NULL;
+	size_t count = 0;
 	int rc = states_before(t, &groups, &count, err);
 
 	if (rc < 0 || t->outcome->result)
