@@ -26,6 +26,18 @@ int api_follow(struct rooms *r, struct hearth_task *task, const char *user_id, c
 	       struct hearth_error *err);
 
 /*
+ * standing.c: M_USER_SUSPENDED for what a suspended user may not do (spec "Account suspension"). A shadow-banned user is
+ * humoured: nothing happens, some time passes, and the answer looks as if something had (_event: {"event_id": ...}).
+ */
+HEARTH_MUST_CHECK
+int api_check_standing(const struct hearth_requester *user, struct hearth_error *err);
+bool api_is_humoured(const struct hearth_requester *user);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_humour(struct rooms *r, struct hearth_task *task, struct hearth_error *err);
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int api_humour_event(struct rooms *r, struct hearth_task *task, struct hearth_request *req, struct hearth_error *err);
+
+/*
  * limits.c: Synapse's limiters. Every event that a user sends counts under rc_message, save redactions of what others
  * said, where rc_admin_redaction is configured.
  */

@@ -144,6 +144,8 @@ HEARTH_SUSPENDS static int put_alias(void *self, struct hearth_task *task, struc
 	struct hearth_rows rows;
 	int rc = check_local(r, args->alias, err);
 
+	if (rc >= 0)
+		rc = api_check_standing(req->user, err);
 	if (rc >= 0 && r->members_name && !(req->user->flags & HEARTH_REQUESTER_ADMIN)) {
 		rc = rooms_membership(r, task, args->room_id, req->user->user_id, &own, err);
 		if (rc >= 0 && (!own.membership || strcmp(own.membership, "join")))

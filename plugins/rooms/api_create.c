@@ -39,6 +39,7 @@ struct creation {
 	struct hearth_arena              *arena;
 	const struct create_args         *args;
 	const char                       *creator, *preset, *alias;
+	bool                              unheard; /* the creator is shadow-banned: nobody hears of an invitation */
 	const struct hearth_room_version *version;
 	struct hearth_draft              *drafts; /* FIRST_EVENTS_MAX at most */
 	size_t                            count;
@@ -220,7 +221,7 @@ static void add_topic(struct creation *c)
 
 HEARTH_SUSPENDS static int add_invites(struct creation *c, struct hearth_error *err)
 {
-	for (size_t i = 0; i < c->args->invite.count; i++) {
+	for (size_t i = 0; !c->unheard && i < c->args->invite.count; i++) {
 		const char *invitee = c->args->invite.items[i];
 		struct hearth_json *content;
 		int rc;
@@ -328,7 +329,9 @@ HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "invite_3pid: this server has no identity server to ask");
 	if ((double)c->args->invite.count > c->r->invites_at_once)
 		return hearth_refuse(err, 400, "M_UNKNOWN", "invite: so many users cannot be invited at once");
-	rc = api_limit_message(c->r, c->creator, err);
+	rc = api_check_standing(req->user, err);
+	if (rc >= 0)
+		rc = api_limit_message(c->r, c->creator, err);
 	if (rc >= 0)
 		rc = run_hook(c, HEARTH_HOOK_ROOM_MAY_CREATE, &subject, err);
 	for (size_t i = 0; rc >= 0 && i < c->args->invite.count; i++) {
@@ -373,7 +376,8 @@ HEARTH_SUSPENDS static int post_create(void *self, struct hearth_task *task, str
 	const char *room_id;
 	int rc;
 
-	*c = (struct creation){ .r = self, .task = task, .arena = req->arena, .args = args, .creator = req->user->user_id };
+	*c = (struct creation){ .r = self, .task = task, .arena = req->arena, .args = args, .creator = req->user->user_id,
+				.unheard = api_is_humoured(req->user) };
 	c->drafts = hearth_arena_array_of(req->arena, struct hearth_draft, FIRST_EVENTS_MAX + 16);
 	c->preset = args->preset ? args->preset : !strcmp(args->visibility, "public") ? "public_chat" : "private_chat";
 	rc = check(c, req, err);

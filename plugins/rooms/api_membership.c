@@ -69,8 +69,11 @@ HEARTH_SUSPENDS static int change(struct rooms *r, struct hearth_task *task, con
 				      .device_id = req->user->device_id };
 	struct hearth_json *content;
 	const char *event_id;
-	int rc = api_limit_message(r, req->user->user_id, err);
+	int rc = strcmp(changing->membership, "leave") || strcmp(changing->user_id, draft.sender)
+			 ? api_check_standing(req->user, err) : 0;
 
+	if (rc >= 0)
+		rc = api_limit_message(r, req->user->user_id, err);
 	if (rc >= 0)
 		rc = api_member_content(r, task, changing->with_profile ? changing->user_id : NULL, changing->membership,
 					args->reason, &content, err);
@@ -228,6 +231,8 @@ HEARTH_SUSPENDS static int post_invite(void *self, struct hearth_task *task, str
 	const struct member_args *args = fields;
 	int rc = api_limit_invite(r, args->room_id, args->user_id, req->user->user_id, err);
 
+	if (rc >= 0 && api_is_humoured(req->user))
+		return api_humour(r, task, err);
 	if (rc >= 0)
 		rc = api_may_invite(r, task, req->user->user_id, args->room_id, args->user_id, err);
 	return rc < 0 ? rc : change_to(r, task, req, args, args->user_id, "invite", true, err);

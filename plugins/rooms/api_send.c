@@ -45,8 +45,11 @@ HEARTH_SUSPENDS static int send_draft(struct rooms *r, struct hearth_task *task,
 				      const struct hearth_draft *draft, struct hearth_error *err)
 {
 	const char *event_id;
-	int rc = rooms_send(r, task, draft, &event_id, err);
+	int rc;
 
+	if (api_is_humoured(req->user))
+		return api_humour_event(r, task, req, err);
+	rc = rooms_send(r, task, draft, &event_id, err);
 	if (rc >= 0)
 		api_write_event_id(req, event_id);
 	return rc;
@@ -56,12 +59,14 @@ HEARTH_SUSPENDS static int send_draft(struct rooms *r, struct hearth_task *task,
  * Counts and checks a redaction. What makes the room what it is, is not for users to redact; an event that is not known
  * here may be known elsewhere.
  */
-HEARTH_SUSPENDS static int check_redaction(struct rooms *r, struct hearth_task *task, const struct hearth_draft *draft,
-					   struct hearth_error *err)
+HEARTH_SUSPENDS static int check_redaction(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user,
+					   const struct hearth_draft *draft, struct hearth_error *err)
 {
 	struct hearth_stored_event *target;
 	int rc = rooms_events(r, task, &draft->redacts, 1, &target, err);
 
+	if (rc >= 0 && !(target->event_id && !strcmp(target->sender, draft->sender)))
+		rc = api_check_standing(user, err);
 	if (rc >= 0)
 		rc = api_limit_redaction(r, draft->sender, target->event_id ? target->sender : NULL, err);
 	if (rc < 0 || !target->event_id)
@@ -94,10 +99,11 @@ HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, str
 {
 	struct hearth_draft draft = draft_of(req, fields);
 	bool redaction = !strcmp(draft.type, "m.room.redaction");
-	int rc = redaction ? take_redacts(req->arena, &draft, err) : 0;
+	int rc = redaction ? take_redacts(req->arena, &draft, err) : api_check_standing(req->user, err);
 
 	if (rc >= 0)
-		rc = redaction ? check_redaction(self, task, &draft, err) : api_limit_message(self, draft.sender, err);
+		rc = redaction ? check_redaction(self, task, req->user, &draft, err) : api_limit_message(self,
+				draft.sender, err);
 	if (rc >= 0)
 		rc = api_check_relation(self, task, &draft, err);
 	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
@@ -106,6 +112,13 @@ HEARTH_SUSPENDS static int put_message(void *self, struct hearth_task *task, str
 static bool is_text(const char *text, const char *wanted)
 {
 	return text && !strcmp(text, wanted);
+}
+
+/* Whether somebody leaves: that is open to everybody. */
+static bool is_departure(const struct hearth_draft *draft)
+{
+	return !strcmp(draft->type, "m.room.member") && !strcmp(draft->state_key, draft->sender) &&
+	       is_text(hearth_json_get_string(draft->content, "membership"), "leave");
 }
 
 HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
@@ -119,6 +132,12 @@ HEARTH_SUSPENDS static int put_state(void *self, struct hearth_task *task, struc
 
 	draft.state_key = args->state_key ? args->state_key : "";
 	draft.unless_same = 1;
+	if (!is_departure(&draft))
+		rc = api_check_standing(req->user, err);
+	if (rc >= 0 && api_is_humoured(req->user))
+		return api_humour_event(r, task, req, err);
+	if (rc < 0)
+		return rc;
 	if (!strcmp(draft.type, "m.room.member"))
 		rc = api_check_member(r, task, req->user, &draft, &joins, err);
 	else if (!strcmp(draft.type, "m.room.canonical_alias") && !*draft.state_key)
@@ -147,7 +166,7 @@ HEARTH_SUSPENDS static int put_redaction(void *self, struct hearth_task *task, s
 	draft.type = "m.room.redaction";
 	draft.content = content;
 	draft.redacts = args->event_id;
-	rc = check_redaction(self, task, &draft, err);
+	rc = check_redaction(self, task, req->user, &draft, err);
 	return rc < 0 ? rc : send_draft(self, task, req, &draft, err);
 }
 

@@ -489,6 +489,24 @@ static int read_args(struct upgrade *u, const struct upgrade_args *args, struct 
 	return 0;
 }
 
+static void write_room_id(struct hearth_request *req, const char *room_id)
+{
+	hearth_write_object(req->out, NULL);
+	hearth_write_string(req->out, "replacement_room", room_id);
+	hearth_write_end(req->out);
+}
+
+HEARTH_SUSPENDS static int humour(struct upgrade *u, struct hearth_request *req, struct hearth_error *err)
+{
+	char random[19];
+	int rc = api_humour(u->r, u->task, err);
+
+	hearth_id_random(random, sizeof(random));
+	if (rc >= 0)
+		write_room_id(req, hearth_arena_printf(u->arena, "!%s:%s", random, u->r->server_name));
+	return rc;
+}
+
 HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, struct hearth_request *req,
 					const void *fields, struct hearth_error *err)
 {
@@ -499,7 +517,11 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 	int rc = read_args(&u, args, err);
 
 	if (rc >= 0)
+		rc = api_check_standing(req->user, err);
+	if (rc >= 0)
 		rc = api_limit_message(u.r, u.user_id, err);
+	if (rc >= 0 && api_is_humoured(req->user))
+		return humour(&u, req, err);
 	if (rc >= 0)
 		rc = read_old_room(&u, err);
 	if (rc >= 0)
@@ -520,12 +542,9 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 				    err);
 	if (rc >= 0)
 		rc = api_follow(u.r, task, u.user_id, u.new_room, err);
-	if (rc < 0)
-		return rc;
-	hearth_write_object(req->out, NULL);
-	hearth_write_string(req->out, "replacement_room", u.new_room);
-	hearth_write_end(req->out);
-	return 0;
+	if (rc >= 0)
+		write_room_id(req, u.new_room);
+	return rc;
 }
 
 /* ---- whoever comes into the new room brings what was theirs in the old one -------------------------------------- */

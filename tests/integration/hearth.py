@@ -97,6 +97,10 @@ class Server:
         self.stop(sig)
         return self.start()
 
+    def sql(self, text):
+        done = subprocess.run(["psql", "-qAt", "-d", self.postgres, "-c", text], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
     def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()[-6000:]

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Making rooms and moving people in and out of them: every option of createRoom and of the endpoints of membership."""
+import concurrent.futures
+
 import hearth
 import people
 from people import Person, equal, good, pair, quote, refused
@@ -355,6 +357,59 @@ def test_guests(_):
         good(put_state(alice, room, "m.room.guest_access", {"guest_access": "forbidden"}))
         equal((membership(alice, room, guest), membership(alice, room, alice)), ("leave", "join"))
         refused(post(guest, room, "join"), 403, "M_GUEST_ACCESS_FORBIDDEN")
+
+
+def test_suspended(s):
+    """Spec "Account suspension": may leave, reject, read and redact their own; nothing else that others would notice."""
+    alice, bob, room = pair(s, "suspended")
+    boss = Person(s, "suspended_boss", admin=True)
+    event, hers = bob.say(room, "before", "1"), alice.say(room, "hers", "1")
+    public, invited = alice.create(preset="public_chat", room_alias_name="suspended"), alice.create(invite=[bob.id])
+    good(boss.call("PUT", f"/admin/suspend/{quote(bob.id)}", {"suspended": True}, version="v1"))
+
+    def no(answer):
+        refused(answer, 403, "M_USER_SUSPENDED")
+    no(bob.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/2", {"body": ""}))
+    no(bob.call("POST", "/createRoom", {}))
+    no(bob.call("POST", f"/join/{quote('#suspended:example.com')}", {}))
+    no(post(bob, invited, "join"))
+    no(post(bob, room, "invite", user_id=boss.id))
+    no(put_state(bob, room, "m.room.member", {"membership": "join", "displayname": "x"}, bob.id))
+    no(put_state(bob, room, "m.room.topic", {"topic": "x"}))
+    no(post(bob, room, "upgrade", new_version="11"))
+    no(bob.call("PUT", f"/directory/room/{quote('#suspended_x:example.com')}", {"room_id": room}))
+    no(bob.call("PUT", f"/rooms/{quote(room)}/redact/{quote(hers)}/3", {}))
+    good(bob.call("PUT", f"/rooms/{quote(room)}/redact/{quote(event)}/4", {}))
+    good(bob.call("GET", f"/rooms/{quote(room)}/messages", dir="b"))
+    good(post(bob, invited, "leave"))
+    good(put_state(bob, room, "m.room.member", {"membership": "leave"}, bob.id))
+    good(boss.call("PUT", f"/admin/suspend/{quote(bob.id)}", {"suspended": False}, version="v1"))
+    good(post(bob, public, "join"))
+
+
+def test_shadow_banned(s):
+    """Everything seems to work, slowly, and nobody else sees any of it."""
+    alice = Person(s, "shadow_a")
+    room = alice.create(preset="public_chat")
+    s.register("shadow_b")
+    s.sql("UPDATE accounts SET shadow_banned = true WHERE user_id = '@shadow_b:example.com'")
+    login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "shadow_b"}, "password": "secret password"}
+    bob = Person.of(s, "@shadow_b:example.com", good(s.client("POST", "/login", login))["access_token"])
+    bob.join(room)
+    own = good(bob.call("POST", "/createRoom", {"invite": [alice.id], "preset": "public_chat"}))["room_id"]
+    calls = [
+        lambda: good(bob.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/1", {"body": "spam"}))["event_id"],
+        lambda: good(put_state(bob, own, "m.room.topic", {"topic": "spam"}))["event_id"],
+        lambda: good(post(bob, own, "invite", user_id=alice.id)),
+        lambda: good(post(bob, own, "upgrade", new_version="11"))["replacement_room"],
+    ]
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        answers = [future.result() for future in [pool.submit(call) for call in calls]]
+    equal([str(answer)[0] for answer in answers], ["$", "$", "{", "!"])
+    equal(alice.texts(room), [])
+    equal(state(bob, own, "m.room.topic"), None)
+    equal(state(bob, own, "m.room.tombstone"), None)
+    assert own not in alice.sync()["rooms"].get("invite", {})
 
 
 people.run(globals())
