@@ -253,7 +253,7 @@ static int64_t write_predecessors(const struct view *view, struct hearth_json *p
 			depth = view->prev[i].depth;
 	}
 	hearth_json_set(pdu, "prev_events", ids);
-	return depth < HEARTH_JSON_INT_MAX ? depth + 1 : depth;
+	return depth < HEARTH_JSON_INT_MAX ? depth + 1 : HEARTH_JSON_INT_MAX;
 }
 
 static void write_citations(struct citing *citing, const struct hearth_draft *draft, struct hearth_json *pdu,

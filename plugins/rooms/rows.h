@@ -56,7 +56,7 @@ struct rooms_relation_rows {
 /* All rows of a group; those of a table that gets none are empty. */
 struct rooms_rows {
 	struct rooms_event_rows events, placed;
-	struct rooms_gap_rows gaps, arrived;
+	struct rooms_gap_rows gaps, arrived, foreign; /* arrived: those that fill gaps; foreign: all of other servers */
 	struct rooms_room_rows updated, inserted;
 	struct rooms_alias_rows aliases;
 	struct rooms_group_rows groups;

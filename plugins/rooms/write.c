@@ -79,18 +79,22 @@ static void fill_event(struct hearth_arena *arena, struct rooms_event_rows *p, c
 	push_text(arena, &p->json, made->json);
 }
 
+static void fill_gap(struct hearth_arena *arena, struct rooms_gap_rows *p, const struct rooms_made *made,
+		     const char *event_id)
+{
+	push_int(arena, &p->number, made->number);
+	push_int(arena, &p->room, made->room->number);
+	push_text(arena, &p->event_id, event_id);
+}
+
 static void fill_gaps(struct hearth_arena *arena, struct rooms_rows *rows, const struct rooms_made *made)
 {
-	for (size_t i = 0; i < made->gap_count; i++) {
-		push_int(arena, &rows->gaps.number, made->number);
-		push_int(arena, &rows->gaps.room, made->room->number);
-		push_text(arena, &rows->gaps.event_id, made->gaps[i]);
-	}
-	if (made->draft || made->flags & ROOMS_OUTLIER)
-		return;
-	push_int(arena, &rows->arrived.number, made->number);
-	push_int(arena, &rows->arrived.room, made->room->number);
-	push_text(arena, &rows->arrived.event_id, made->event->event_id);
+	for (size_t i = 0; i < made->gap_count; i++)
+		fill_gap(arena, &rows->gaps, made, made->gaps[i]);
+	if (!made->draft)
+		fill_gap(arena, &rows->foreign, made, made->event->event_id);
+	if (!made->draft && !(made->flags & ROOMS_OUTLIER))
+		fill_gap(arena, &rows->arrived, made, made->event->event_id);
 }
 
 /* A membership that the state has no more counts as left. */
@@ -291,7 +295,7 @@ static int queue(const struct rooms *r, struct hearth_tx *tx, const struct rooms
 		{ rows->relations.event.count, &ROOMS_INSERT_RELATIONS, &rows->relations },
 		{ rows->redactions.event.count, &ROOMS_INSERT_REDACTIONS, &rows->redactions },
 		{ rows->redactions.event.count, &ROOMS_REDACT_EARLIER, &rows->redactions },
-		{ rows->arrived.number.count, &ROOMS_REDACT_LATER, &rows->arrived },
+		{ rows->foreign.number.count, &ROOMS_REDACT_LATER, &rows->foreign },
 	};
 
 	for (size_t i = 0; i < HEARTH_COUNT(steps); i++) {
