@@ -258,11 +258,15 @@ struct happened {
 	size_t rejected, soft_failed, merged, outliers;
 };
 
-static int random_graph(struct run *run, const char *version, uint64_t seed, size_t size, struct happened *happened)
+/* together: at most so many events in one transaction. */
+static int random_graph(struct run *run, const char *version, uint64_t seed, size_t size, size_t together,
+			struct happened *happened)
 {
 	struct model *model = model_new(run, version, seed);
+	size_t stored;
 
 	must(found(model));
+	stored = model->count;
 	while (model->count < size) {
 		size_t prev[3], count = random_prev(model, prev);
 		struct hearth_state_set state;
@@ -271,11 +275,14 @@ static int random_graph(struct run *run, const char *version, uint64_t seed, siz
 		must(model_resolve(model, prev, count, &state));
 		draft = random_draft(model, &state);
 		must(model_add(model, &draft, prev, count));
-		if (model_random(model, 8) == 0) {
+		if (together == 1 && model_random(model, 8) == 0) {
 			must(store_as_outlier(model, model->count - 1));
 			happened->outliers++;
 		}
-		must(model_store(model, model->count - 1));
+		if (model->count < size && model_random(model, together))
+			continue;
+		must(model_store_many(model, stored, model->count - stored));
+		stored = model->count;
 		if (model_random(model, 10) == 0)
 			rooms_lru_drop(run->r->room_cache, model->room_id, strlen(model->room_id));
 	}
@@ -304,7 +311,8 @@ int random_graphs_resolve_alike(struct run *run)
 	for (unsigned long seed = 1; seed <= rounds; seed++)
 		for (int number = 1; number <= 12; number++) {
 			snprintf(version, sizeof(version), "%d", number);
-			must(random_graph(run, version, seed, 60, &happened));
+			must(random_graph(run, version, seed, 60, 1, &happened));
+			must(random_graph(run, version, seed + 1000, 60, 12, &happened));
 		}
 	printf("rooms_store: %zu rejected, %zu soft-failed, %zu merges, %zu outliers\n", happened.rejected,
 	       happened.soft_failed, happened.merged, happened.outliers);

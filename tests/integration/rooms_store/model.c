@@ -211,20 +211,36 @@ int model_add(struct model *model, const struct model_draft *draft, const size_t
 	return model_resolve(model, model->extremities, model->extremity_count, &model->current);
 }
 
-int model_store(struct model *model, size_t event)
+static int judge(struct model *model, size_t event, const struct hearth_pdu_outcome *outcome)
 {
 	const struct model_event *made = &model->events[event];
-	const struct hearth_pdu pdu = { .size = sizeof(pdu), .json = made->pdu };
 	uint32_t wanted = made->rejected ? HEARTH_PDU_REJECTED : made->soft_failed ? HEARTH_PDU_SOFT_FAILED : HEARTH_PDU_STORED;
-	struct hearth_pdu_outcome outcome;
 
-	must(rooms_store_pdus(model->run->r, model->run->task, model->room_id, model->version, &pdu, 1, &outcome,
-			      model->run->err));
-	if (outcome.result != wanted || strcmp(outcome.event_id, made->event->event_id))
+	if (outcome->result != wanted || strcmp(outcome->event_id, made->event->event_id))
 		return hearth_fail(model->run->err, -EIO, "version %s, event %zu (%s by %s): outcome %u (%s), expected %u",
-				   model->version->name, event, made->event->type, made->event->sender, outcome.result,
-				   outcome.reason ? outcome.reason : "", wanted);
+				   model->version->name, event, made->event->type, made->event->sender, outcome->result,
+				   outcome->reason ? outcome->reason : "", wanted);
 	return 0;
+}
+
+int model_store_many(struct model *model, size_t first, size_t count)
+{
+	struct hearth_arena *arena = model->run->arena;
+	struct hearth_pdu *pdus = hearth_arena_array_of(arena, struct hearth_pdu, count);
+	struct hearth_pdu_outcome *outcomes = hearth_arena_array_of(arena, struct hearth_pdu_outcome, count);
+
+	for (size_t i = 0; i < count; i++)
+		pdus[i] = (struct hearth_pdu){ .size = sizeof(pdus[i]), .json = model->events[first + i].pdu };
+	must(rooms_store_pdus(model->run->r, model->run->task, model->room_id, model->version, pdus, count, outcomes,
+			      model->run->err));
+	for (size_t i = 0; i < count; i++)
+		must(judge(model, first + i, &outcomes[i]));
+	return 0;
+}
+
+int model_store(struct model *model, size_t event)
+{
+	return model_store_many(model, event, 1);
 }
 
 /* --- comparing --- */

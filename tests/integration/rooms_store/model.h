@@ -51,6 +51,8 @@ const char *model_find(const struct hearth_state_set *state, const char *type, c
 int model_add(struct model *model, const struct model_draft *draft, const size_t *prev, size_t prev_count);
 /* Gives it to the store; the outcome must be the model's. */
 int model_store(struct model *model, size_t event);
+/* Several in one transaction. */
+int model_store_many(struct model *model, size_t first, size_t count);
 /* Current state, extremities, and the state before every fourth event are the same on both sides. */
 int model_compare(struct model *model);
 
