@@ -33,7 +33,7 @@ static int take_line(struct evbuffer *in, char **ret_line, size_t *ret_length, s
 	free(line);
 	if (line && *ret_length <= LINE_MAX_BYTES)
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a line of the chunked body has a control character");
-	if (line || evbuffer_get_length(in) > LINE_MAX_BYTES)
+	if (line || evbuffer_get_length(in) > LINE_MAX_BYTES + 1) /* and its CR */
 		return hearth_refuse(err, 400, "M_UNRECOGNIZED", "a line of the chunked body is too long");
 	return 0;
 }
