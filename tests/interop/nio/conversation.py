@@ -2,6 +2,7 @@
 """Two people and three devices talk through matrix-nio. The steps build on each other and run in the order written."""
 import asyncio
 import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import traceback
 
 import nio
 from nio.api import ReceiptType, RelationshipType
+from nio.crypto.attachments import decrypt_attachment
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../integration"))
 import hearth  # noqa: E402
@@ -18,6 +20,7 @@ FREE = {"per_second": 10000, "burst_count": 10000}
 SETTINGS = dict(
     enable_registration=True, enable_registration_without_verification=True,
     login_via_existing_session={"enabled": True, "require_ui_auth": False},
+    room_list_publication_rules=[{"action": "allow"}],
     rc_message=FREE, rc_registration=FREE, rc_joins={"local": FREE, "remote": FREE}, rc_room_creation=FREE,
     rc_invites={"per_room": FREE, "per_user": FREE, "per_issuer": FREE},
     rc_login={"address": FREE, "account": FREE, "failed_attempts": FREE})
@@ -306,6 +309,58 @@ async def test_redaction(c):
     equal((event.redacts, event.reason), (redacted, "not said"))
     event = good(await c.bob.client.room_get_event(c.room, redacted)).event
     equal((type(event), event.redacter, event.reason), (nio.RedactedEvent, "@alice:example.com", "not said"))
+
+
+async def test_encrypted_attachment(c):
+    data = os.urandom(100000)
+    uploaded, keys = await c.alice.client.upload(io.BytesIO(data), "application/pdf", "report.pdf", encrypt=True,
+                                                 filesize=len(data))
+    file = {"url": good(uploaded).content_uri, **keys}
+    sent = await c.alice.send(c.room, {"msgtype": "m.file", "body": "report.pdf", "file": file})
+    await c.bob.turn()
+    event = c.bob.seen(sent)
+    equal((type(event), event.url), (nio.RoomEncryptedFile, file["url"]))
+    stored = good(await c.bob.client.download(event.url)).body
+    assert stored != data
+    equal(decrypt_attachment(stored, event.key["k"], event.hashes["sha256"], event.iv), data)
+    refused(await c.bob.client.download("mxc://example.com/none"), "M_NOT_FOUND")
+    plain = good((await c.alice.client.upload(io.BytesIO(b"plain"), "text/plain", "a.txt"))[0]).content_uri
+    answer = good(await c.bob.client.download(plain))
+    equal((answer.body, answer.content_type, answer.filename), (b"plain", "text/plain", "a.txt"))
+
+
+async def test_push_rules(c):
+    client = c.bob.client
+    good(await client.set_pushrule("global", nio.PushRuleKind.content, "word", pattern="w*rd",
+                                   actions=[nio.PushNotify(), nio.PushSetTweak("highlight", True)]))
+    good(await client.set_pushrule("global", nio.PushRuleKind.override, "big", conditions=[nio.PushRoomMemberCount(10, ">")]))
+    good(await client.enable_pushrule("global", nio.PushRuleKind.override, "big", False))
+    good(await client.set_pushrule_actions("global", nio.PushRuleKind.content, "word", [nio.PushNotify()]))
+    rules = [e for e in (await c.bob.turn()).account_data_events if isinstance(e, nio.PushRulesEvent)][0].global_rules
+    equal([(rule.id, rule.pattern, rule.actions) for rule in rules.content if not rule.default],
+          [("word", "w*rd", [nio.PushNotify()])])
+    equal([(rule.id, rule.enabled, rule.conditions) for rule in rules.override if not rule.default],
+          [("big", False, [nio.PushRoomMemberCount(10, ">")])])
+    good(await client.delete_pushrule("global", nio.PushRuleKind.content, "word"))
+    refused(await client.delete_pushrule("global", nio.PushRuleKind.content, "word"), "M_NOT_FOUND")
+
+
+async def test_directory_and_knock(c):
+    knock = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+    room = good(await c.alice.client.room_create(nio.RoomVisibility.public, alias="hall", name="The hall", topic="All",
+                                                 initial_state=[knock])).room_id
+    listed = good(await c.bob.client.list_public_rooms(filter_generic_search_term="hall")).public_rooms
+    equal([(r.room_id, r.canonical_alias, r.name, r.num_joined_members, r.join_rule) for r in listed],
+          [(room, "#hall:example.com", "The hall", 1, "knock")])
+    equal(good(await c.bob.client.room_get_visibility(room)).visibility, "public")
+    refused(await c.bob.client.join(room), "M_FORBIDDEN")
+    equal(good(await c.bob.client.room_knock(room, "let me in")).room_id, room)
+    await c.alice.turn()
+    knocks = [e for e in c.alice.events if isinstance(e, nio.RoomMemberEvent) and e.membership == "knock"]
+    equal([(e.state_key, e.content["reason"]) for e in knocks], [("@bob:example.com", "let me in")])
+    good(await c.alice.client.room_invite(room, "@bob:example.com"))
+    good(await c.bob.client.join("#hall:example.com"))
+    good(await c.bob.client.room_leave(room))
 
 
 async def test_room_state(c):
