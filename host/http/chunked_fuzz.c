@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hearth_assert(whole.result == bytes.result);
 	if (whole.result == 1) {
 		hearth_assert(whole.read == bytes.read && length == evbuffer_get_length(bytes.out));
-		hearth_assert(length == 0 || memcmp(evbuffer_pullup(whole.out, -1), evbuffer_pullup(bytes.out, -1), length) == 0);
+		hearth_assert(length == 0 ||
+			      memcmp(evbuffer_pullup(whole.out, -1), evbuffer_pullup(bytes.out, -1), length) == 0);
 	}
 	drop(&whole);
 	drop(&bytes);

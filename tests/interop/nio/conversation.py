@@ -333,7 +333,8 @@ async def test_push_rules(c):
     client = c.bob.client
     good(await client.set_pushrule("global", nio.PushRuleKind.content, "word", pattern="w*rd",
                                    actions=[nio.PushNotify(), nio.PushSetTweak("highlight", True)]))
-    good(await client.set_pushrule("global", nio.PushRuleKind.override, "big", conditions=[nio.PushRoomMemberCount(10, ">")]))
+    good(await client.set_pushrule("global", nio.PushRuleKind.override, "big", conditions=[nio.PushRoomMemberCount(10,
+            ">")]))
     good(await client.enable_pushrule("global", nio.PushRuleKind.override, "big", False))
     good(await client.set_pushrule_actions("global", nio.PushRuleKind.content, "word", [nio.PushNotify()]))
     rules = [e for e in (await c.bob.turn()).account_data_events if isinstance(e, nio.PushRulesEvent)][0].global_rules
