@@ -42,8 +42,10 @@ static bool is_native(const ElfW(Ehdr) *header)
 static uint64_t end_of(int fd, const ElfW(Ehdr) *header)
 {
 	ElfW(Phdr) segments[SEGMENTS_MAX];
-	uint64_t end = header->e_shoff + (uint64_t)header->e_shnum * header->e_shentsize;
+	uint64_t end;
 
+	if (__builtin_add_overflow((uint64_t)header->e_shoff, (uint64_t)header->e_shnum * header->e_shentsize, &end))
+		return 0;
 	if (header->e_phentsize != sizeof(*segments) || !header->e_phnum || header->e_phnum > SEGMENTS_MAX)
 		return 0;
 	if (!read_at(fd, segments, header->e_phnum * sizeof(*segments), header->e_phoff))
