@@ -101,7 +101,8 @@ class Wire:
     def ask(self, method, path, body=None, token=None, part=None, **headers):
         """Sends a request, or its first part bytes, and returns what is left unsent."""
         data = json.dumps(body) if body is not None else ""
-        lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+        given = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        lines = [f"{method} {path} HTTP/1.1", "Host: x", *given]
         if token:
             lines.append("Authorization: Bearer " + token)
         if body is not None:

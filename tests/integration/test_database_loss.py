@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # slow
-"""PostgreSQL in trouble: away, at its limits, dropping sessions, silent in a commit. HEARTH_AWAY_SECONDS (8): how long it is away."""
+"""PostgreSQL in trouble: away, at its limits, dropping sessions, silent in a commit.
+
+HEARTH_AWAY_SECONDS (8): how long it is away.
+"""
 import contextlib
 import os
 import re
@@ -67,7 +70,8 @@ def test_away_for_a_while(s):
     alice.sync()
     patience = int(AWAY_SECONDS + 50) * 1000
     answers = []
-    waiting = threading.Thread(target=lambda: answers.append(alice.call("GET", "/sync", query={"since": alice.since, "timeout": patience})))
+    query = {"since": alice.since, "timeout": patience}
+    waiting = threading.Thread(target=lambda: answers.append(alice.call("GET", "/sync", query=query)))
     waiting.start()
     time.sleep(0.2)
     with database_away(s):
@@ -126,7 +130,8 @@ def test_sessions_are_dropped(s):
 
     def drop():
         while not stop.is_set():
-            psql(s, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hearth' AND pid <> pg_backend_pid()")
+            psql(s, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE usename = 'hearth' AND pid <> pg_backend_pid()")
             time.sleep(0.15)
 
     dropping = threading.Thread(target=drop)
@@ -299,7 +304,7 @@ class Relay:
 
 
 def test_lost_in_the_commit(s):
-    """The commit happened, its answer did not arrive: the server finds out before it answers. Once more: the event is there once."""
+    """The commit happened, its answer did not arrive: the server finds out before it answers, and repeating changes nothing."""
     alice = Person(s, "doubt")
     room = alice.create()
     args = dict(part.split("=", 1) for part in s.postgres.split())

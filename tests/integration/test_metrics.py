@@ -68,7 +68,8 @@ def test_the_page_and_the_process_agree(s):
 
 
 def test_only_where_it_is_wanted(s):
-    listener = {"port": s.port, "bind_addresses": ["127.0.0.1"], "type": "http", "resources": [{"names": ["client", "federation"]}]}
+    listener = {"port": s.port, "bind_addresses": ["127.0.0.1"], "type": "http",
+                "resources": [{"names": ["client", "federation"]}]}
     with process(s, {"listeners": [listener]}):
         for path in ("/metrics", "/_synapse/metrics"):
             equal(s.request("GET", path, parse=False)[0], 404)

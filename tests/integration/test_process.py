@@ -285,7 +285,8 @@ def test_full_disk_under_the_log(s):
 def subject(wire):
     """The common name in the certificate that the connection was opened with."""
     der = wire.socket.getpeercert(binary_form=True)
-    text = subprocess.run(["openssl", "x509", "-inform", "der", "-noout", "-subject"], input=der, capture_output=True, check=True)
+    command = ["openssl", "x509", "-inform", "der", "-noout", "-subject"]
+    text = subprocess.run(command, input=der, capture_output=True, check=True)
     return text.stdout.decode().strip().split("CN", 1)[1].strip(" =")
 
 

@@ -103,7 +103,8 @@ class Sender(threading.Thread):
     def claim(self):
         """A repetition takes another key, but nobody is ever given one that somebody else was given."""
         user = self.rng.choice(list(self.recipients))
-        _, answer, _ = self.client.ask("POST", "/keys/claim", {"one_time_keys": {user: {self.recipients[user]: "signed_curve25519"}}})
+        wanted = {"one_time_keys": {user: {self.recipients[user]: "signed_curve25519"}}}
+        _, answer, _ = self.client.ask("POST", "/keys/claim", wanted)
         for keys in answer["one_time_keys"].get(user, {}).values():
             self.record.claimed += [(user, name) for name in keys]
 

@@ -104,7 +104,8 @@ def holds_state(room, record, by_id, values):
     for where, event, key, text, tries in record.state:
         if where == room:
             need(event in by_id, "lost: state", event, text, "in", room)
-            need(by_id[event]["content"] == {"value": text} and by_id[event]["state_key"] == key, "another state is called", event)
+            found = by_id[event]
+            need(found["content"] == {"value": text} and found["state_key"] == key, "another state is called", event)
             need(1 <= values[text] <= tries, text, "was sent", tries, "times and is there", values[text], "times")
 
 

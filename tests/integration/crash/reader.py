@@ -16,11 +16,11 @@ class Seen:
         self.receipts = {}  # user -> event id
 
 
-class Reader(threading.Thread):
+class Reader:
     """Follows its chain of answers. after: asks for state_after. The limit makes gaps, which it fills from /messages."""
 
     def __init__(self, name, server, user, rng, limit, after):
-        super().__init__(name=name)
+        self.name = name
         self.client = Client(server, user, rng)
         self.rng = rng
         self.after = after
@@ -31,9 +31,21 @@ class Reader(threading.Thread):
         self.rooms = {}
         self.to_device = []
         self.stop = threading.Event()
+        self.thread = None
         self.failure = None
         self.answers = 0
         self.gaps = 0
+
+    def follow(self):
+        """Reads in a thread of its own, until rest()."""
+        self.stop.clear()
+        self.thread = threading.Thread(target=self.run, name=self.name)
+        self.thread.start()
+
+    def rest(self):
+        self.stop.set()
+        self.thread.join()
+        self.stop.clear()
 
     def run(self):
         try:
