@@ -148,29 +148,46 @@ static bool is_told(struct hearth_arena *arena, const struct hearth_stored_event
 }
 
 /*
- * The state at an event, of its fork, with the event in it. senders not NULL (lazy loading): of members, theirs alone;
- * members_alone: nothing else.
+ * The state before an event. senders not NULL (lazy loading): of members, theirs alone; members_alone: nothing else. Of a
+ * large room the whole state is not read for the sake of a few members: then it is the room's own at the event's position
+ * that counts, not that of the fork which the event may stand on.
  */
+HEARTH_SUSPENDS static int read_state(struct rooms *r, struct hearth_task *task, const struct hearth_stored_event *event,
+				      const struct hearth_texts *senders, bool members_alone,
+				      struct hearth_state_result *ret_state, struct hearth_error *err)
+{
+	struct hearth_state_query query = { .size = sizeof(query), .room_id = event->room_id, .at = event->stream_ordering,
+					    .members = senders };
+	size_t pairs = members_alone ? senders->count : 0;
+	const char **types = hearth_arena_array_of(r->tasks->arena(task), const char *, pairs);
+
+	if (senders && !members_alone && event->stream_ordering > 0)
+		return rooms_states(r, task, &query, 1, ret_state, err);
+	for (size_t i = 0; i < pairs; i++)
+		types[i] = "m.room.member";
+	return rooms_state_before(r, task, event->event_id, types, senders ? senders->items : NULL, pairs, &ret_state->events,
+				  &ret_state->count, err);
+}
+
+/* The state at an event, with the event in it; as read_state has it otherwise. */
 HEARTH_SUSPENDS static int write_state(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
 				       const struct hearth_stored_event *event, const struct hearth_texts *senders,
 				       bool members_alone, const struct hearth_event_filter *filter, struct hearth_error *err)
 {
 	struct hearth_client_form form = { .size = sizeof(form), .viewer = req->user->user_id };
-	size_t pairs = members_alone ? senders->count : 0, count;
-	const char **types = hearth_arena_array_of(req->arena, const char *, pairs);
-	const struct hearth_stored_event *state;
+	struct hearth_state_result state = { NULL, 0 };
 	bool own_place = event->state_key != NULL;
-	int rc;
+	int rc = read_state(r, task, event, senders, members_alone, &state, err);
 
-	for (size_t i = 0; i < pairs; i++)
-		types[i] = "m.room.member";
-	rc = rooms_state_before(r, task, event->event_id, types, senders ? senders->items : NULL, pairs, &state, &count, err);
 	if (rc < 0)
 		return rc;
 	hearth_write_array(req->out, "state");
-	for (size_t i = 0; i < count; i++)
-		if ((!own_place || !is_same_entry(event, &state[i])) && is_told(req->arena, &state[i], senders, filter))
-			rooms_write_event(r, req->out, NULL, &state[i], &form);
+	for (size_t i = 0; i < state.count; i++) {
+		const struct hearth_stored_event *entry = &state.events[i];
+
+		if ((!own_place || !is_same_entry(event, entry)) && is_told(req->arena, entry, senders, filter))
+			rooms_write_event(r, req->out, NULL, entry, &form);
+	}
 	if (own_place && is_told(req->arena, event, senders, filter))
 		rooms_write_event(r, req->out, NULL, event, &form);
 	hearth_write_end(req->out);
