@@ -193,7 +193,8 @@ def raw_limit(bench):
         rates, latencies, seconds, events = [], [], 0.0, 0
         for _ in range(bench.size.replays):
             cluster.copy("bench_before", "bench_replay")
-            result, window = bench.driver.replay(cluster.conninfo("bench_replay"), path, warm, {"postgres": cluster.pid})
+            with bench.undisturbed():
+                result, window = bench.driver.replay(cluster.conninfo("bench_replay"), path, warm, {"postgres": cluster.pid})
             rates.append(result["good"] / result["seconds"])
             latencies.append((result["p50_ms"], result["p99_ms"]))
             seconds += window["postgres"]

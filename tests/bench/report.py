@@ -108,14 +108,14 @@ def met(goal):
     return {">=": found >= wanted, "<=": found <= wanted, "<": found < wanted}[comparison]
 
 
-def text(results):
+def text(results, with_goals):
     parts = [part for figures in results["servers"] for part in of_server(figures)]
     if results.get("raw"):
         parts.append(of_raw(results["raw"]))
     for other in results["servers"][1:]:
         parts.append(table(f"{other['name']} / {results['servers'][0]['name']}", ["server CPU", "PostgreSQL CPU"],
                            ratios(results["servers"][0], other)))
-    if results["servers"][0]["name"] == "hearth":
+    if with_goals and results["servers"][0]["name"] == "hearth":
         parts.append(table("goal", ["found", "wanted", ""],
                            [[goal[0], goal[1], f"{goal[2]} {goal[3]}", "met" if met(goal) else "MISSED"]
                             for goal in goals(results)]))
