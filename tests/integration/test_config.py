@@ -534,7 +534,9 @@ def test_every_key_at_once(f):
     rest = [line for line in text if "is not acted on by this version" not in line]
     for word in "root level", "Python module":
         equal((word, sum(word in line for line in rest)), (word, 1))
-    equal([line for line in rest if "root level" not in line and "Python module" not in line], [])
+    # A slow machine's stalls are no complaint about the configuration.
+    allowed = ("root level", "Python module", "kept the event loop")
+    equal([line for line in rest if not any(text in line for text in allowed)], [])
 
 
 def main():
