@@ -489,6 +489,33 @@ static int read_args(struct upgrade *u, const struct upgrade_args *args, struct 
 	return 0;
 }
 
+/* An upgrade that is under way: a second one, by another click, would make a second room. */
+struct rooms_upgrading {
+	struct rooms_upgrading *next;
+	struct rooms           *r;
+	const char             *room_id;
+};
+
+static int begin_upgrade(struct rooms_upgrading *own, struct hearth_error *err)
+{
+	for (const struct rooms_upgrading *other = own->r->upgrading; other; other = other->next)
+		if (!strcmp(other->room_id, own->room_id))
+			return hearth_refuse(err, 400, "M_UNKNOWN", "an upgrade of this room is under way");
+	own->next = own->r->upgrading;
+	own->r->upgrading = own;
+	return 0;
+}
+
+static void end_upgrade(struct rooms_upgrading *own)
+{
+	struct rooms_upgrading **link = &own->r->upgrading;
+
+	while (*link && *link != own)
+		link = &(*link)->next;
+	if (*link)
+		*link = own->next;
+}
+
 static void write_room_id(struct hearth_request *req, const char *room_id)
 {
 	hearth_write_object(req->out, NULL);
@@ -513,6 +540,7 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 	const struct upgrade_args *args = fields;
 	struct upgrade u = { .r = self, .task = task, .arena = req->arena, .user_id = req->user->user_id,
 			     .old_room = args->room_id };
+	HEARTH_CLEANUP(end_upgrade) struct rooms_upgrading own = { .r = self, .room_id = args->room_id };
 	struct hearth_json *stays = NULL, *goes = NULL;
 	int rc = read_args(&u, args, err);
 
@@ -522,6 +550,8 @@ HEARTH_SUSPENDS static int post_upgrade(void *self, struct hearth_task *task, st
 		rc = api_limit_message(u.r, u.user_id, err);
 	if (rc >= 0 && api_is_humoured(req->user))
 		return humour(&u, req, err);
+	if (rc >= 0)
+		rc = begin_upgrade(&own, err);
 	if (rc >= 0)
 		rc = read_old_room(&u, err);
 	if (rc >= 0)

@@ -26,6 +26,7 @@
 
 struct rooms_lru;
 struct rooms_lane;
+struct rooms_upgrading;
 
 struct rooms_metrics {
 	struct hearth_metric *group_size;     /* gauge: drafts of the latest group */
@@ -62,6 +63,7 @@ struct rooms {
 	struct rooms_lru               *room_cache;  /* struct rooms_room by room id */
 	struct rooms_lru               *state_cache; /* struct rooms_group by group number */
 	struct rooms_lru               *event_cache; /* struct rooms_event by event number */
+	struct rooms_upgrading         *upgrading;   /* upgrades that are under way */
 	struct rooms_lane              *lanes[ROOMS_LANES];
 	struct rooms_metrics            metric;
 };

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Room upgrades: POST /rooms/{roomId}/upgrade and what follows a user into the new room."""
+import concurrent.futures
 import threading
 import time
 import urllib.error
@@ -205,6 +206,23 @@ def test_own_things_follow(s):
         types = {e["type"] for e in answer["rooms"]["join"][new]["account_data"]["events"]}
         assert "m.tag" in types, types
         assert {"m.direct", "m.push_rules"} <= {e["type"] for e in answer["account_data"]["events"]}, answer["account_data"]
+
+
+def test_one_upgrade_at_a_time(s):
+    alice = Person(s, "once_a")
+    room = alice.create()
+    for i in range(200):
+        good(alice.call("POST", f"/rooms/{quote(room)}/ban", {"user_id": f"@spammer{i}:elsewhere.example"}))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        path = f"/rooms/{quote(room)}/upgrade"
+        calls = [pool.submit(alice.call, "POST", path, {"new_version": "11"}) for _ in range(4)]
+        answers = [call.result() for call in calls]
+    made = [body["replacement_room"] for status, body in answers if status == 200]
+    assert made and all(status == 200 or body["errcode"] == "M_UNKNOWN" for status, body in answers), answers
+    for new in made:
+        equal(state(alice, new, "m.room.create")["predecessor"]["room_id"], room)
+    assert state(alice, room, "m.room.tombstone")["replacement_room"] in made
+    assert upgrade(alice, room, "11") not in made
 
 
 def test_killed_while_upgrading(s):
