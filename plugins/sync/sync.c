@@ -141,6 +141,7 @@ HEARTH_SUSPENDS static int wait_for_news(struct sync_build *build, int64_t timeo
 	struct sync *sync = build->sync;
 	struct hearth_waiter *waiter = NULL;
 	const struct sync_build blank = *build;
+	const struct hearth_arena_mark mark = hearth_arena_mark(build->arena);
 	int64_t end = sync->tasks->monotonic_ms() + timeout_ms;
 	int r;
 
@@ -155,6 +156,9 @@ HEARTH_SUSPENDS static int wait_for_news(struct sync_build *build, int64_t timeo
 			break;
 		if (r == -ETIMEDOUT)
 			end = 0; /* one last look */
+		/* News that a filter hides may come by the thousand: each look starts with the memory of the first. */
+		sync->streams->waiter_free(&waiter);
+		hearth_arena_rewind(build->arena, &mark);
 		*build = blank;
 	}
 	sync->streams->waiter_free(&waiter);

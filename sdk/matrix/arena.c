@@ -92,9 +92,9 @@ struct hearth_arena *hearth_arena_new(void)
 	return arena;
 }
 
-static void run_deferred(struct hearth_arena *arena)
+static void run_deferred(struct hearth_arena *arena, const struct deferred *upto)
 {
-	while (arena->deferred) {
+	while (arena->deferred != upto) {
 		struct deferred *deferred = arena->deferred;
 
 		arena->deferred = deferred->next;
@@ -102,15 +102,13 @@ static void run_deferred(struct hearth_arena *arena)
 	}
 }
 
-static void free_later_blocks(struct hearth_arena *arena)
+/* The blocks from one to another, without that. */
+static void free_blocks(struct block *block, const struct block *upto)
 {
-	struct block *block = arena->current;
-
-	while (block) {
+	while (block != upto) {
 		struct block *next = block->next;
 
-		if (block != &arena->first)
-			free(block);
+		free(block);
 		block = next;
 	}
 }
@@ -119,8 +117,9 @@ void hearth_arena_free(struct hearth_arena *arena)
 {
 	if (!arena)
 		return;
-	run_deferred(arena);
-	free_later_blocks(arena);
+	run_deferred(arena, NULL);
+	free_blocks(arena->current, &arena->first);
+	free_blocks(arena->first.next, NULL);
 	free(arena);
 }
 
@@ -132,8 +131,9 @@ void hearth_arena_freep(struct hearth_arena **arena)
 
 void hearth_arena_clear(struct hearth_arena *arena)
 {
-	run_deferred(arena);
-	free_later_blocks(arena);
+	run_deferred(arena, NULL);
+	free_blocks(arena->current, &arena->first);
+	free_blocks(arena->first.next, NULL);
 	arena->first.next = NULL;
 	arena->first.used = 0;
 	arena->current = &arena->first;
@@ -141,6 +141,34 @@ void hearth_arena_clear(struct hearth_arena *arena)
 	arena->size_bytes = FIRST_BLOCK_BYTES;
 	arena->next_block_bytes = 2 * FIRST_BLOCK_BYTES;
 	poison(arena->first.bytes, arena->first.capacity);
+}
+
+struct hearth_arena_mark hearth_arena_mark(struct hearth_arena *arena)
+{
+	return (struct hearth_arena_mark){
+		.block = arena->current,
+		.next = arena->current->next,
+		.deferred = arena->deferred,
+		.used = arena->current->used,
+		.size_bytes = arena->size_bytes,
+		.next_block_bytes = arena->next_block_bytes,
+	};
+}
+
+void hearth_arena_rewind(struct hearth_arena *arena, const struct hearth_arena_mark *mark)
+{
+	struct block *block = mark->block;
+
+	run_deferred(arena, mark->deferred);
+	free_blocks(arena->current, block);
+	free_blocks(block->next, mark->next); /* those that stand alone come behind the current one */
+	block->next = mark->next;
+	block->used = mark->used;
+	arena->current = block;
+	arena->latest = NULL;
+	arena->size_bytes = mark->size_bytes;
+	arena->next_block_bytes = mark->next_block_bytes;
+	poison(block->bytes + block->used, block->capacity - block->used);
 }
 
 static struct block *new_block(struct hearth_arena *arena, size_t capacity)

@@ -111,6 +111,44 @@ static void texts_are_copied(void **state)
 	assert_memory_equal(hearth_arena_memdup(arena, "a\0b", 3), "a\0b", 3);
 }
 
+static void count_up(void *argument)
+{
+	++*(int *)argument;
+}
+
+static void a_rewound_arena_keeps_what_was_before(void **state)
+{
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
+	int before_runs = 0, after_runs = 0;
+	struct hearth_arena_mark mark;
+	char *large, *text;
+	size_t size;
+
+	(void)state;
+	hearth_arena_defer(arena, count_up, &before_runs);
+	large = hearth_arena_alloc(arena, 50000);
+	memset(large, 'x', 50000);
+	text = hearth_arena_strdup(arena, "before");
+	size = hearth_arena_size(arena);
+	mark = hearth_arena_mark(arena);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 1000; i++)
+			memset(hearth_arena_alloc(arena, i % 100 ? i : 30000), 'y', i);
+		hearth_arena_defer(arena, count_up, &after_runs);
+		assert_true(hearth_arena_size(arena) > size);
+		hearth_arena_rewind(arena, &mark);
+		assert_int_equal(hearth_arena_size(arena), size);
+		assert_int_equal(after_runs, round + 1);
+		assert_string_equal(text, "before");
+		for (size_t i = 0; i < 50000; i++)
+			assert_int_equal(large[i], 'x');
+	}
+	assert_int_equal(before_runs, 0);
+	hearth_arena_clear(arena);
+	assert_int_equal(before_runs, 1);
+	assert_int_equal(after_runs, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +157,7 @@ int main(void)
 		cmocka_unit_test(growing_keeps_the_bytes_and_zeroes_the_rest),
 		cmocka_unit_test(cleanups_run_newest_first_and_once),
 		cmocka_unit_test(texts_are_copied),
+		cmocka_unit_test(a_rewound_arena_keeps_what_was_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

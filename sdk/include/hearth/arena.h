@@ -28,6 +28,22 @@ HEARTH_EXPORT void hearth_arena_freep(struct hearth_arena **arena);
 /* As hearth_arena_free, but the arena can be used again and keeps its first block. */
 HEARTH_EXPORT void hearth_arena_clear(struct hearth_arena *arena);
 
+/* A point to go back to. Its fields are the arena's. */
+struct hearth_arena_mark {
+	void  *block, *next, *deferred;
+	size_t used, size_bytes, next_block_bytes;
+};
+
+/* The arena as it is now. */
+HEARTH_EXPORT struct hearth_arena_mark hearth_arena_mark(struct hearth_arena *arena);
+
+/*
+ * Gives back all that was allocated since, for a task that lives long and does the same again and again. Runs the
+ * cleanups that were added since, newest first. What was allocated before and has grown since is lost, too. Marks that
+ * were taken later are void.
+ */
+HEARTH_EXPORT void hearth_arena_rewind(struct hearth_arena *arena, const struct hearth_arena_mark *mark);
+
 /* Zeroed bytes, aligned for any type. size_bytes may be 0. */
 HEARTH_EXPORT __attribute__((malloc, returns_nonnull, alloc_size(2)))
 void *hearth_arena_alloc(struct hearth_arena *arena, size_t size_bytes);
