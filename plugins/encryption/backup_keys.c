@@ -240,9 +240,22 @@ static int read_session(struct hearth_arena *arena, const char *room_id, const c
 /* Rows of an upload, at whatever level it came. */
 struct upload {
 	struct hearth_arena *arena;
-	struct key_row      *rows;
-	size_t               count, most;
+	struct key_row      *rows; /* with room for all of the upload: expect_sessions */
+	size_t               count;
 };
+
+static int expect_sessions(struct upload *upload, const struct hearth_json *const *rooms, size_t count,
+			   struct hearth_error *err)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < count; i++)
+		most += hearth_json_size(hearth_json_get_object(rooms[i], "sessions"));
+	if (most > SESSIONS_AT_ONCE_MAX)
+		return hearth_refuse(err, 413, "M_TOO_LARGE", "at most %d sessions at once", SESSIONS_AT_ONCE_MAX);
+	upload->rows = hearth_arena_array_of(upload->arena, struct key_row, most);
+	return 0;
+}
 
 static int add_sessions(struct upload *upload, const char *room_id, const struct hearth_json *room, struct hearth_error *err)
 {
@@ -250,11 +263,6 @@ static int add_sessions(struct upload *upload, const char *room_id, const struct
 
 	if (!sessions)
 		return hearth_refuse(err, 400, "M_BAD_JSON", "room '%.80s': expected an object 'sessions'", room_id);
-	if (upload->count + hearth_json_size(sessions) > SESSIONS_AT_ONCE_MAX)
-		return hearth_refuse(err, 413, "M_TOO_LARGE", "at most %d sessions at once", SESSIONS_AT_ONCE_MAX);
-	upload->most = upload->count + hearth_json_size(sessions);
-	upload->rows = hearth_arena_grow(upload->arena, upload->rows, upload->count * sizeof(*upload->rows),
-					 upload->most * sizeof(*upload->rows));
 	for (size_t i = 0; i < hearth_json_size(sessions); i++) {
 		int r = read_session(upload->arena, room_id, hearth_json_key_at(sessions, i), hearth_json_at(sessions, i),
 				     &upload->rows[upload->count], err);
@@ -268,28 +276,31 @@ static int add_sessions(struct upload *upload, const char *room_id, const struct
 
 static int read_upload(struct upload *upload, const struct keys_args *args, struct hearth_error *err)
 {
-	const struct hearth_json *rooms = hearth_json_get_object(args->body, "rooms");
+	const struct hearth_json *rooms = hearth_json_get_object(args->body, "rooms"), **of_rooms;
+	int r;
 
 	if (args->session_id) {
 		upload->rows = hearth_arena_new_of(upload->arena, struct key_row);
 		upload->count = 1;
 		return read_session(upload->arena, args->room_id, args->session_id, args->body, upload->rows, err);
 	}
-	if (args->room_id)
-		return add_sessions(upload, args->room_id, args->body, err);
+	if (args->room_id) {
+		r = expect_sessions(upload, &args->body, 1, err);
+		return r < 0 ? r : add_sessions(upload, args->room_id, args->body, err);
+	}
 	if (!rooms)
 		return hearth_refuse(err, 400, "M_BAD_JSON", "rooms: expected an object");
-	for (size_t i = 0; i < hearth_json_size(rooms); i++) {
-		int r;
-
+	of_rooms = hearth_arena_array_of(upload->arena, const struct hearth_json *, hearth_json_size(rooms));
+	for (size_t i = 0; i < hearth_json_size(rooms); i++)
+		of_rooms[i] = hearth_json_at(rooms, i);
+	r = expect_sessions(upload, of_rooms, hearth_json_size(rooms), err);
+	for (size_t i = 0; i < hearth_json_size(rooms) && r >= 0; i++) {
 		if (!hearth_id_is_room(hearth_json_key_at(rooms, i)))
 			return hearth_refuse(err, 400, "M_INVALID_PARAM", "rooms: '%.80s' is no room id",
 					     hearth_json_key_at(rooms, i));
-		r = add_sessions(upload, hearth_json_key_at(rooms, i), hearth_json_at(rooms, i), err);
-		if (r < 0)
-			return r;
+		r = add_sessions(upload, hearth_json_key_at(rooms, i), of_rooms[i], err);
 	}
-	return 0;
+	return r;
 }
 
 static struct key_set key_set_of(const struct upload *upload, const char *user_id, int64_t version)
