@@ -9,6 +9,7 @@ hang, never an answer that is no JSON. HOSTILE_ONLY=word runs only the endpoints
 """
 import collections
 import http.client
+import itertools
 import json
 import os
 import re
@@ -96,8 +97,11 @@ def json_type(field):
 class World:
     """Two users, a room of both, an event in it; made anew where a request took a part of it away."""
 
+    made = itertools.count(1)  # worlds share a server, and names are not given twice
+
     def __init__(self, server):
         self.server = server
+        self.number = next(self.made)
         self.connection = None
         self.alice = self.bob = None
         self.room = self.event = self.backup = None
@@ -110,8 +114,8 @@ class World:
     def renew(self, endpoint):
         if not self.alice or self.call("GET", "/account/whoami")[0] != 200:
             self.count += 1
-            self.alice = self.server.register(f"alice{self.count}_{id(self)}")
-            self.bob = self.bob or self.server.register(f"bob_{id(self)}")
+            self.alice = self.server.register(f"alice{self.count}_{self.number}")
+            self.bob = self.bob or self.server.register(f"bob_{self.number}")
             self.room = None
             self.furnish()
         path = endpoint["path"]
