@@ -87,9 +87,12 @@ void rooms_group_ended(void *argument, int committed)
 		rooms_lru_put(work->r->room_cache, NULL, &work->new_rooms[i]->node);
 	for (size_t i = 0; i < work->touched_count; i++)
 		work->touched[i].room->last_ordering = work->touched[i].ordering;
-	for (size_t i = 0; i < work->made_count; i++)
-		if (work->made[i].known)
-			rooms_lru_drop(work->r->event_cache, &work->made[i].number, sizeof(work->made[i].number));
+	for (size_t i = 0; i < work->made_count; i++) {
+		if (!work->made[i].known)
+			continue;
+		rooms_lru_drop(work->r->event_cache, &work->made[i].number, sizeof(work->made[i].number));
+		work->r->placed++;
+	}
 }
 
 static void forget_answers(struct rooms_group_work *work)

@@ -284,13 +284,30 @@ HEARTH_SUSPENDS static int parse_rows(struct rooms *r, struct hearth_task *task,
 	return rc;
 }
 
+/* Into the cache; once more where an outlier was placed meanwhile, since it can be one of them. */
+HEARTH_SUSPENDS static int read_parsed(struct rooms *r, struct hearth_task *task, const int64_t *numbers, size_t count,
+				       struct hearth_error *err)
+{
+	struct rooms_event **parsed = hearth_arena_array_of(r->tasks->arena(task), struct rooms_event *, count);
+	struct hearth_rows rows;
+	int rc = 0;
+
+	for (uint64_t placed = r->placed + 1; rc >= 0 && placed != r->placed;) {
+		placed = r->placed;
+		rc = r->db->read(task, &SELECT_PARSED, &(struct numbers_params){ { numbers, count } }, &rows, err);
+		if (rc >= 0)
+			rc = parse_rows(r, task, &rows, parsed, err);
+		for (size_t i = 0; placed != r->placed && i < count; i++)
+			rooms_lru_drop(r->event_cache, &numbers[i], sizeof(numbers[i]));
+	}
+	return rc;
+}
+
 int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *numbers, size_t count,
 		      struct rooms_event **ret_events, struct hearth_error *err)
 {
 	struct hearth_arena *arena = r->tasks->arena(task);
 	int64_t *missing = hearth_arena_array_of(arena, int64_t, count);
-	struct rooms_event **parsed;
-	struct hearth_rows rows;
 	size_t missing_count;
 	int rc;
 
@@ -298,11 +315,7 @@ int rooms_parsed_load(struct rooms *r, struct hearth_task *task, const int64_t *
 	r->metrics->add(r->metric.cache, missing_count ? "events_miss" : "events_hit", 1);
 	if (!missing_count)
 		return 0;
-	rc = r->db->read(task, &SELECT_PARSED, &(struct numbers_params){ { missing, missing_count } }, &rows, err);
-	if (rc < 0)
-		return rc;
-	parsed = hearth_arena_array_of(arena, struct rooms_event *, rows.count);
-	rc = parse_rows(r, task, &rows, parsed, err);
+	rc = read_parsed(r, task, missing, missing_count, err);
 	if (rc >= 0)
 		rooms_lru_get_numbers(r->event_cache, arena, numbers, count, ret_events, missing);
 	return rc < 0 ? rc : 0;

@@ -63,6 +63,7 @@ struct rooms {
 	struct rooms_lru               *room_cache;  /* struct rooms_room by room id */
 	struct rooms_lru               *state_cache; /* struct rooms_group by group number */
 	struct rooms_lru               *event_cache; /* struct rooms_event by event number */
+	uint64_t                        placed;      /* outliers that have become normal: what was read before may be old */
 	struct rooms_upgrading         *upgrading;   /* upgrades that are under way */
 	struct rooms_lane              *lanes[ROOMS_LANES];
 	struct rooms_metrics            metric;
