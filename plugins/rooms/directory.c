@@ -33,7 +33,7 @@ static const struct hearth_statement SELECT_ALIASES = {
 
 struct list_params {
 	const char         *search, *bound_room_id;
-	struct hearth_texts room_types;
+	struct hearth_texts room_types, asked;
 	int64_t             every_type, untyped, bounded, bound_joined, most;
 };
 struct list_row {
@@ -41,56 +41,64 @@ struct list_row {
 	const char *room_id, *name, *topic, *canonical_alias, *avatar_url, *join_rule, *history_visibility, *guest_access,
 		*room_type;
 };
-#define PARAM(member) HEARTH_COLUMN(struct list_params, member)
-#define COLUMN(member) HEARTH_COLUMN(struct list_row, member)
-static const struct hearth_field LIST_PARAMS[] = {
-	PARAM(search), PARAM(room_types), PARAM(every_type), PARAM(untyped), PARAM(bounded), PARAM(bound_joined),
-	PARAM(bound_room_id), PARAM(most), HEARTH_FIELDS_END
-};
-static const struct hearth_field LIST_ROW[] = {
-	COLUMN(total), COLUMN(joined), COLUMN(room_id), COLUMN(name), COLUMN(topic), COLUMN(canonical_alias),
-			COLUMN(avatar_url),
-	COLUMN(join_rule), COLUMN(history_visibility), COLUMN(guest_access), COLUMN(room_type), HEARTH_FIELDS_END
-};
+static const struct hearth_field LIST_PARAMS[] = { HEARTH_COLUMNS(struct list_params, search, room_types, every_type, untyped,
+								  bounded, bound_joined, bound_room_id, most, asked) };
+static const struct hearth_field LIST_ROW[] = { HEARTH_COLUMNS(struct list_row, total, joined, room_id, name, topic,
+							       canonical_alias, avatar_url, join_rule, history_visibility,
+							       guest_access, room_type) };
 
 /* A text of a state event's content. */
-#define TEXT(key_) "c.content -> '" key_ "'"
 #define STATE(type_, key_)                                                                                   \
-	"max(CASE WHEN c.type = '" type_ "' AND json_typeof(" TEXT(key_) ") = 'string' "                     \
+	"max(CASE WHEN c.type = '" type_ "' AND json_typeof(c.content -> '" key_ "') = 'string' "            \
 	"THEN c.content ->> '" key_ "' END)"
-#define CONTENTS                                                                                             \
+#define CONTENTS(room_, types_)                                                                              \
 	"SELECT c.type, CASE WHEN e.redacted_by IS NULL OR c.type IN ('m.room.create', 'm.room.join_rules', " \
 	"'m.room.history_visibility') THEN " ROOMS_PDU("e") " -> 'content' END AS content "                  \
-	"FROM current_state c JOIN events e ON e.number = c.event WHERE c.room = r.number "                  \
-	"AND c.state_key = '' AND c.type IN ('m.room.create', 'm.room.name', 'm.room.topic', "               \
-	"'m.room.canonical_alias', 'm.room.avatar', 'm.room.join_rules', 'm.room.history_visibility', "      \
-	"'m.room.guest_access')"
-#define FACTS                                                                                                \
+	"FROM current_state c JOIN events e ON e.number = c.event WHERE c.room = " room_ " "                 \
+	"AND c.state_key = '' AND c.type " types_
+#define EVERY_TYPE                                                                                           \
+	"IN ('m.room.create', 'm.room.name', 'm.room.topic', 'm.room.canonical_alias', 'm.room.avatar', "    \
+	"'m.room.join_rules', 'm.room.history_visibility', 'm.room.guest_access')"
+#define FACTS(room_, types_)                                                                                 \
 	"SELECT " STATE("m.room.name", "name") " AS name, " STATE("m.room.topic", "topic") " AS topic, "     \
 	STATE("m.room.canonical_alias", "alias") " AS alias, " STATE("m.room.avatar", "url") " AS avatar, "  \
 	STATE("m.room.join_rules", "join_rule") " AS join_rule, "                                            \
 	STATE("m.room.history_visibility", "history_visibility") " AS visibility, "                          \
 	STATE("m.room.guest_access", "guest_access") " AS guests, "                                          \
-	STATE("m.room.create", "type") " AS room_type FROM (" CONTENTS ") c"
+	STATE("m.room.create", "type") " AS room_type FROM (" CONTENTS(room_, types_) ") c"
 #define MEMBERS "SELECT count(*) AS joined FROM memberships m WHERE m.room = r.number AND m.membership = 'join'"
 #define FOUND(text_) "strpos(lower(" text_ "), lower($1)) > 0"
-/* Only rooms that whoever finds them can enter, ask to enter, or look into; never an empty one. */
+/*
+ * Only rooms that whoever finds them can enter, ask to enter, or look into; never an empty one. Of all published rooms only
+ * what the query asks about is read ($9), of those on the page everything.
+ */
 #define LISTED                                                                                               \
-	"WITH listed AS MATERIALIZED (SELECT r.room_id, n.joined, f.* FROM rooms r "                         \
-	"CROSS JOIN LATERAL (" MEMBERS ") n CROSS JOIN LATERAL (" FACTS ") f "                               \
+	"WITH listed AS MATERIALIZED (SELECT r.number, r.room_id, n.joined FROM rooms r "                    \
+	"CROSS JOIN LATERAL (" MEMBERS ") n CROSS JOIN LATERAL (" FACTS("r.number", "= ANY($9::text[])") ") f " \
 	"WHERE r.public AND n.joined > 0 AND (f.join_rule IN ('public', 'knock', 'knock_restricted') "       \
 	"OR f.visibility = 'world_readable') "                                                               \
 	"AND ($1::text IS NULL OR " FOUND("f.name") " OR " FOUND("f.topic") " OR " FOUND("f.alias") ") "     \
 	"AND ($3 <> 0 OR f.room_type = ANY($2::text[]) OR ($4 <> 0 AND f.room_type IS NULL))) "              \
-	"SELECT (SELECT count(*) FROM listed), coalesce(p.joined, 0), p.room_id, p.name, p.topic, p.alias, " \
-	"p.avatar, p.join_rule, p.visibility, p.guests, p.room_type "                                        \
+	"SELECT (SELECT count(*) FROM listed), coalesce(p.joined, 0), p.room_id, f.name, f.topic, f.alias, " \
+	"f.avatar, f.join_rule, f.visibility, f.guests, f.room_type "                                        \
 	"FROM (SELECT) one LEFT JOIN (SELECT * FROM listed WHERE $5 = 0 OR "
 #define LIST(name_, compare_, order_)                                                                        \
 	{ .name = "rooms.select_directory_" name_, .params = LIST_PARAMS, .row = LIST_ROW,                   \
 	  .row_size = sizeof(struct list_row),                                                               \
 	  .sql = LISTED "(joined, room_id) " compare_ " ($6::bigint, $7::text) "                             \
-		 "ORDER BY joined" order_ ", room_id" order_ " LIMIT $8) p ON true" }
+		 "ORDER BY joined" order_ ", room_id" order_ " LIMIT $8) p ON true "                         \
+		 "LEFT JOIN LATERAL (" FACTS("p.number", EVERY_TYPE) ") f ON true "                          \
+		 "ORDER BY p.joined" order_ ", p.room_id" order_ }
 static const struct hearth_statement SELECT_LIST[2] = { LIST("forwards", "<", " DESC"), LIST("backwards", ">", "") };
+
+/* The types of state that decide whether a room is in the answer. */
+static struct hearth_texts asked_of(const struct hearth_directory_query *query)
+{
+	static const char *const TYPES[] = { "m.room.join_rules", "m.room.history_visibility", "m.room.create", "m.room.name",
+					     "m.room.topic", "m.room.canonical_alias" };
+
+	return (struct hearth_texts){ TYPES, query->search ? HEARTH_COUNT(TYPES) : query->every_type ? 2 : 3 };
+}
 
 int rooms_published(struct rooms *r, struct hearth_task *task, const char *room_id, int *ret_published,
 		    struct hearth_error *err)
@@ -135,6 +143,7 @@ int rooms_directory(struct rooms *r, struct hearth_task *task, const struct hear
 		.search = query->search, .room_types = query->room_types, .every_type = query->every_type,
 		.untyped = query->untyped, .bounded = query->bound_room_id != NULL, .bound_joined = query->bound_joined,
 		.bound_room_id = query->bound_room_id ? query->bound_room_id : "", .most = query->limit,
+		.asked = asked_of(query),
 	};
 	struct hearth_directory_entry *entries;
 	const struct list_row *found;
