@@ -93,5 +93,6 @@ HEARTH_SUSPENDS void accounts_seen_run(struct hearth_task *task, void *argument)
 		if (accounts_seen_flush(accounts, task, &err) < 0 && err.code != -ECANCELED)
 			accounts->log->write(accounts->host, task, HEARTH_WARNING, "last-seen times were not written: %s",
 					     err.message);
+		hearth_arena_clear(accounts->tasks->arena(task));
 	}
 }
