@@ -82,7 +82,7 @@ const struct rooms_difference *rooms_group_diff(struct hearth_arena *arena, cons
 struct rooms_group *rooms_group_next(struct rooms *r, struct hearth_arena *arena, int64_t number, int64_t room,
 				     struct rooms_group *previous, const struct rooms_entry *changes, size_t count);
 
-/* Rooms by id, one query for those that are missing; NULL where unknown; held until the task ends. */
+/* Rooms by id ("": none), one query for those that are missing; NULL where unknown; held until the task ends. */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_rooms_load(struct rooms *r, struct hearth_task *task, const char *const *room_ids, size_t count,
 		     struct rooms_room **ret_rooms, struct hearth_error *err);

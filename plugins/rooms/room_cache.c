@@ -193,7 +193,7 @@ int rooms_rooms_load(struct rooms *r, struct hearth_task *task, const char *cons
 
 	for (size_t i = 0; i < count; i++) {
 		ret_rooms[i] = rooms_lru_get(r->room_cache, arena, room_ids[i], strlen(room_ids[i]));
-		if (!ret_rooms[i])
+		if (!ret_rooms[i] && *room_ids[i])
 			missing[missing_count++] = room_ids[i];
 	}
 	r->metrics->add(r->metric.cache, missing_count ? "rooms_miss" : "rooms_hit", 1);
