@@ -15,7 +15,8 @@
 
 /*
  * What our statements rely on, whatever the server's defaults are. A tidy session does not idle in a transaction: that
- * would hold locks and keep vacuum from its work.
+ * would hold locks and keep vacuum from its work. Statements are prepared once and written for their indexes: planning them
+ * anew for each array's length costs more than it gains, and a plan must not rest on how small a table was when it was made.
  */
 static const char SETUP[] =
 	"SELECT set_config('default_transaction_isolation', 'read committed', false),"
@@ -23,6 +24,8 @@ static const char SETUP[] =
 	" set_config('idle_in_transaction_session_timeout', '120s', false),"
 	" set_config('lock_timeout', '60s', false),"
 	" set_config('standard_conforming_strings', 'on', false),"
+	" set_config('plan_cache_mode', 'force_generic_plan', false),"
+	" set_config('enable_seqscan', 'off', false),"
 	" set_config('jit', 'off', false)";
 
 static const char LOCALE[] = "SELECT datcollate, datctype FROM pg_database WHERE datname = current_database()";
