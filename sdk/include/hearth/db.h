@@ -83,7 +83,7 @@ struct hearth_db {
 
 	/*
 	 * Opens a transaction. A connection is taken when the first answer is needed: at the first query, or at commit.
-	 * ret_tx: owned: commit, or rollback, which is what hearth_tx cleanup does and what happens when the task ends.
+	 * ret_tx: owned: commit or rollback; the host rolls back what is open when the task ends.
 	 */
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*begin)(struct hearth_task *task, uint32_t flags, struct hearth_tx **ret_tx, struct hearth_error *err);

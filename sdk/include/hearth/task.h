@@ -79,7 +79,8 @@ struct hearth_tasks {
 	HEARTH_SUSPENDS HEARTH_MUST_CHECK
 	int (*lock)(const struct hearth_host *host, struct hearth_task *task, const char *key,
 		    struct hearth_lock **ret_lock, struct hearth_error *err);
-	void (*unlock)(struct hearth_lock **lock); /* NULL inside is allowed; usable as HEARTH_CLEANUP via a wrapper */
+	/* Gives the key back, to who waits longest. *lock may be NULL; becomes NULL. */
+	void (*unlock)(struct hearth_lock **lock);
 };
 
 static inline const struct hearth_tasks *hearth_tasks(const struct hearth_host *host)
