@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TIMEOUT_MAX_MS (10 * 60 * 1000)
+#define UNSTABLE_STATE_AFTER "org.matrix.msc4222.state_after"
 
 struct sync_args {
 	const char *since;
@@ -15,7 +16,7 @@ struct sync_args {
 	const char *set_presence;
 	int64_t     timeout;
 	bool        full_state;
-	bool        use_state_after;
+	bool        use_state_after, use_msc4222;
 };
 
 static const struct hearth_field SYNC_ARGS[] = {
@@ -27,6 +28,8 @@ static const struct hearth_field SYNC_ARGS[] = {
 	HEARTH_QUERY(struct sync_args, timeout, "timeout", .min = 0, .max = INT64_MAX, .fallback = "0"),
 	HEARTH_QUERY(struct sync_args, full_state, "full_state"),
 	HEARTH_QUERY(struct sync_args, use_state_after, "use_state_after"),
+	HEARTH_QUERY(struct sync_args, use_msc4222, "org.matrix.msc4222.use_state_after",
+		     .about = "use_state_after, as clients from before v1.16 say it; the answer speaks likewise"),
 	HEARTH_FIELDS_END
 };
 
@@ -184,7 +187,8 @@ HEARTH_SUSPENDS static int get_sync(void *self, struct hearth_task *task, struct
 		.sync = sync, .task = task, .arena = req->arena,
 		.user_id = req->user->user_id, .device_id = req->user->device_id,
 		.initial = !args->since || !*args->since,
-		.full_state = args->full_state, .state_after = args->use_state_after,
+		.full_state = args->full_state, .state_after = args->use_state_after || args->use_msc4222,
+		.state_key = args->use_state_after ? "state_after" : args->use_msc4222 ? UNSTABLE_STATE_AFTER : "state",
 	};
 	int64_t timeout_ms = args->timeout < TIMEOUT_MAX_MS ? args->timeout : TIMEOUT_MAX_MS;
 	int64_t *since = hearth_arena_array_of(req->arena, int64_t, sync->count);

@@ -89,6 +89,7 @@ struct sync_build {
 	const char                  *user_id, *device_id;
 	const struct hearth_filter  *filter;
 	bool                         initial, full_state, state_after;
+	const char                  *state_key; /* what a room's state is called in the response */
 	const int64_t               *since;   /* by stream; all 0 when initial */
 	int64_t                     *upto;
 	const struct hearth_membership *memberships;

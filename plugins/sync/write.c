@@ -76,7 +76,7 @@ static void write_state(const struct sync_build *build, struct hearth_writer *w,
 	struct hearth_client_form form = form_of(build);
 
 	form.bundle = 0;
-	hearth_write_object(w, build->state_after ? "state_after" : "state");
+	hearth_write_object(w, build->state_key);
 	hearth_write_array(w, "events");
 	for (size_t i = 0; i < room->block_count; i++)
 		rooms->write(rooms, w, NULL, room->block[i], &form);

@@ -290,6 +290,10 @@ def test_state_after(s):
     joined = bob.sync(use_state_after="true")["rooms"]["join"][room]
     equal([e["content"]["topic"] for e in joined["state_after"]["events"] if e["type"] == "m.room.topic"], ["now"])
     assert "state" not in joined
+    good(alice.call("PUT", f"/rooms/{quote(room)}/state/m.room.topic/", {"topic": "older"}))
+    joined = bob.sync(**{"org.matrix.msc4222.use_state_after": "true"})["rooms"]["join"][room]
+    state = joined["org.matrix.msc4222.state_after"]["events"]
+    equal([e["content"]["topic"] for e in state if e["type"] == "m.room.topic"], ["older"])
 
 
 def test_lazy_members(s):
