@@ -145,8 +145,8 @@ class Server:
 def record_driven(log):
     """Leaves what the server answered well in BUILD/driven/TEST, for tools/make-status."""
     name = os.path.basename(sys.argv[0])
-    if name == "run":  # tests/interop/NAME/run
-        name = os.path.relpath(os.path.abspath(sys.argv[0]), TOP)
+    if not name.startswith("test_"):  # below tests/interop or tests/sdk
+        name = os.path.relpath(os.path.abspath(sys.argv[0]), os.path.join(TOP, "tests"))
     path = os.path.join(BUILD, "driven", name.replace("/", "_"))
     with open(log, encoding="utf-8", errors="replace") as file:
         seen = set(re.findall(r"(GET|PUT|POST|DELETE|PATCH) (/[^ ?]*)\S* [23]\d\d \d", file.read()))
