@@ -474,6 +474,17 @@ static bool has_stalled(struct connection *connection, int64_t now_ms)
 	return connection->stalled_since_ms && now_ms - connection->stalled_since_ms > STALLED_MS;
 }
 
+/* What is being read has no end yet: the time until the next request begins after it. */
+static void put_off(struct connection *connection, int64_t now_ms)
+{
+	if (unwritten(connection) == 0)
+		return;
+	if (connection->state == CLOSING)
+		connection->deadline_ms = now_ms + STALLED_MS;
+	else if (connection->state == READING_HEAD)
+		connection->deadline_ms = now_ms + (connection->scanned > 0 ? ARRIVAL_MS : IDLE_MS);
+}
+
 static void time_out(struct connection *connection)
 {
 	struct hearth_error err = { 0 };
@@ -497,6 +508,7 @@ void connections_sweep(int64_t now_ms)
 
 	for (struct connection *connection = all.first; connection; connection = next) {
 		next = connection->next;
+		put_off(connection, now_ms);
 		if (has_stalled(connection, now_ms))
 			close_connection(connection);
 		else if (connection->state != BUSY && now_ms > connection->deadline_ms)
