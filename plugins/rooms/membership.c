@@ -114,6 +114,26 @@ static const struct hearth_statement SELECT_SUMMARIES = {
 	.params = SUMMARY_PARAMS, .row = SUMMARY_ROW, .row_size = sizeof(struct summary_row),
 };
 
+struct left_params {
+	const char *user_id;
+	struct hearth_texts room_ids;
+	int64_t at;
+};
+struct left_row {
+	int64_t at, ordering;
+};
+static const struct hearth_field LEFT_PARAMS[] = { HEARTH_COLUMNS(struct left_params, user_id, room_ids, at) };
+static const struct hearth_field LEFT_ROW[] = { HEARTH_COLUMNS(struct left_row, at, ordering) };
+static const struct hearth_statement SELECT_LEFT = {
+	.name = "rooms.select_left_at",
+	.sql = "SELECT q.at, max(d.stream_ordering) FROM unnest($2::text[]) WITH ORDINALITY AS q(room_id, at) "
+	       "JOIN rooms r ON r.room_id = q.room_id JOIN current_state_deltas d ON d.room = r.number "
+	       "AND d.type = 'm.room.member' AND d.state_key = $1 AND d.stream_ordering <= $3 "
+	       "JOIN events p ON p.number = d.prev_event "
+	       "WHERE " ROOMS_PDU("p") " -> 'content' ->> 'membership' = 'join' GROUP BY q.at",
+	.params = LEFT_PARAMS, .row = LEFT_ROW, .row_size = sizeof(struct left_row),
+};
+
 static struct hearth_membership membership_of(const struct member_row *row)
 {
 	return (struct hearth_membership){
@@ -233,6 +253,24 @@ int rooms_forget(struct rooms *r, struct hearth_task *task, const char *room_id,
 	return hearth_refuse(err, 400, "M_UNKNOWN", "You are in this room: leave it first");
 }
 
+int rooms_left_at(struct rooms *r, struct hearth_task *task, const char *user_id, const char *const *room_ids,
+		  size_t count, int64_t at, int64_t *ret_orderings, struct hearth_error *err)
+{
+	struct hearth_rows rows;
+	int rc = r->db->read(task, &SELECT_LEFT, &(struct left_params){ user_id, { room_ids, count }, at }, &rows, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		ret_orderings[i] = INT64_MIN;
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct left_row *row = (const struct left_row *)rows.items + i;
+
+		ret_orderings[row->at - 1] = row->ordering;
+	}
+	return 0;
+}
+
 int rooms_may_read(struct rooms *r, struct hearth_task *task, const char *room_id, const char *user_id,
 		   int64_t *ret_at, struct hearth_error *err)
 {
@@ -253,10 +291,12 @@ int rooms_may_read(struct rooms *r, struct hearth_task *task, const char *room_i
 	value = visibility ? hearth_json_get_string(visibility->content, "history_visibility") : NULL;
 	if (value && strcmp(value, "world_readable") == 0)
 		return 0;
+	/* Who turned an invitation down, took a knock back or was banned outside has left nothing. */
 	if (membership.membership && !membership.forgotten &&
 	    (strcmp(membership.membership, "leave") == 0 || strcmp(membership.membership, "ban") == 0)) {
-		*ret_at = membership.stream_ordering;
-		return 0;
+		rc = rooms_left_at(r, task, user_id, &room_id, 1, INT64_MAX, ret_at, err);
+		if (rc < 0 || *ret_at != INT64_MIN)
+			return rc;
 	}
 	return hearth_refuse(err, 403, "M_FORBIDDEN", "You are not in this room");
 }

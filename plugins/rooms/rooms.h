@@ -222,10 +222,14 @@ int rooms_summaries(struct rooms *r, struct hearth_task *task, const char *const
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_forget(struct rooms *r, struct hearth_task *task, const char *room_id, const char *user_id,
 		 struct hearth_error *err);
+/* As hearth_rooms.left_at. */
+HEARTH_SUSPENDS HEARTH_MUST_CHECK
+int rooms_left_at(struct rooms *r, struct hearth_task *task, const char *user_id, const char *const *room_ids,
+		  size_t count, int64_t at, int64_t *ret_orderings, struct hearth_error *err);
 /*
- * Whether the user may read the room, and from which position: 0 with *ret_at INT64_MAX while joined (or the room is
- * world readable), the ordering of their leave or ban where they have left (/messages, /state and /members answer as of
- * then). -EACCES otherwise.
+ * Whether the user may read the room, and up to which position: 0 with *ret_at INT64_MAX while joined (or the room is
+ * world readable), the ordering of the event that ended their last stay where they have left (/messages, /state and
+ * /members answer as of then). -EACCES otherwise, and where they have never been in the room.
  */
 HEARTH_SUSPENDS HEARTH_MUST_CHECK
 int rooms_may_read(struct rooms *r, struct hearth_task *task, const char *room_id, const char *user_id,

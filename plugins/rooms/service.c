@@ -191,6 +191,13 @@ HEARTH_SUSPENDS static int service_store_pdus(const struct hearth_rooms *service
 	return rooms_store_pdus(rooms_of(service), task, room_id, version, pdus, count, ret_outcomes, err);
 }
 
+HEARTH_SUSPENDS static int service_left_at(const struct hearth_rooms *service, struct hearth_task *task,
+					   const char *user_id, const char *const *room_ids, size_t count, int64_t at,
+					   int64_t *ret_orderings, struct hearth_error *err)
+{
+	return rooms_left_at(rooms_of(service), task, user_id, room_ids, count, at, ret_orderings, err);
+}
+
 void rooms_service_init(struct rooms *r)
 {
 	r->service = (struct hearth_rooms){
@@ -216,5 +223,6 @@ void rooms_service_init(struct rooms *r)
 		.directory = service_directory,
 		.aliases = service_aliases,
 		.store_pdus = service_store_pdus,
+		.left_at = service_left_at,
 	};
 }

@@ -101,6 +101,39 @@ HEARTH_SUSPENDS static int drop_unwanted(struct sync_build *build, struct hearth
 	return 0;
 }
 
+/*
+ * Of rooms that the user is not in they learn what happened until their last stay ended, not until they turned another
+ * invitation down, say. Of rooms that they have never been in, nothing but their own membership.
+ */
+HEARTH_SUSPENDS static int bound_left(struct sync_build *build, struct hearth_error *err)
+{
+	const struct hearth_rooms *rooms = build->sync->rooms;
+	const char **ids = hearth_arena_array_of(build->arena, const char *, build->room_count);
+	struct sync_room **left = hearth_arena_array_of(build->arena, struct sync_room *, build->room_count);
+	int64_t *ends;
+	size_t count = 0;
+	int r;
+
+	for (size_t i = 0; i < build->room_count; i++)
+		if (!build->rooms[i].joined) {
+			ids[count] = build->rooms[i].room_id;
+			left[count++] = &build->rooms[i];
+		}
+	if (!count)
+		return 0;
+	ends = hearth_arena_array_of(build->arena, int64_t, count);
+	r = rooms->left_at(rooms, build->task, build->user_id, ids, count, sync_events_upto(build), ends, err);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		left[i]->left = ends[i] > sync_events_since(build);
+		left[i]->upto = ends[i];
+		if (ends[i] != INT64_MIN)
+			continue;
+		left[i]->fresh = left[i]->full = false;
+		left[i]->from = left[i]->upto = left[i]->membership->stream_ordering;
+	}
+	return r;
+}
+
 int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 {
 	const struct hearth_accounts *accounts = build->sync->accounts;
@@ -120,7 +153,9 @@ int sync_choose_rooms(struct sync_build *build, struct hearth_error *err)
 	build->knocks = hearth_arena_calloc(build->arena, build->membership_count, sizeof(*build->knocks));
 	for (size_t i = 0; i < build->membership_count; i++)
 		choose(build, &build->memberships[i], &was_joined, &ignored);
-	r = drop_unwanted(build, err);
+	r = bound_left(build, err);
+	if (r >= 0)
+		r = drop_unwanted(build, err);
 	if (r < 0)
 		return r;
 	build->news |= build->invite_count || build->knock_count;

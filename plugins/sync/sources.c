@@ -81,10 +81,10 @@ static void list_rooms(struct sync_build *build, struct hearth_sync_query *query
 	for (size_t i = 0; i < build->room_count; i++) {
 		const struct sync_room *room = &build->rooms[i];
 
-		if (!room->joined) {
+		if (room->left)
 			left[query->left_count++] = room->room_id;
+		if (!room->joined)
 			continue;
-		}
 		joined[query->joined_count++] = room->room_id;
 		if (room->fresh)
 			fresh[query->fresh_count++] = room->room_id;

@@ -216,6 +216,36 @@ HEARTH_SUSPENDS static int fetch_wanted(struct sync_build *build, struct hearth_
 	return 0;
 }
 
+/* How the user's membership ended, where what they may know of the room ends before it. */
+HEARTH_SUSPENDS static int load_departures(struct sync_build *build, struct hearth_error *err)
+{
+	const struct hearth_rooms *rooms = build->sync->rooms;
+	const struct hearth_stored_event *events;
+	const char **ids = hearth_arena_array_of(build->arena, const char *, build->room_count);
+	struct sync_room **asked = hearth_arena_array_of(build->arena, struct sync_room *, build->room_count);
+	size_t count = 0;
+	int r;
+
+	for (size_t i = 0; i < build->room_count; i++) {
+		struct sync_room *room = &build->rooms[i];
+
+		if (room->joined || (room->left && room->upto >= room->membership->stream_ordering))
+			continue;
+		ids[count] = room->membership->event_id;
+		asked[count++] = room;
+	}
+	if (!count)
+		return 0;
+	r = rooms->events(rooms, build->task, ids, count, &events, err);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		struct sync_state_entry *entry = entry_of(build, asked[i], "m.room.member", build->user_id);
+
+		entry->wanted_id = ids[i];
+		entry->event = events[i].event_id ? &events[i] : NULL;
+	}
+	return r;
+}
+
 /* The filter of the state decides last: lists of types and senders. */
 static void fill_block(struct sync_build *build, struct sync_room *room)
 {
@@ -246,6 +276,8 @@ int sync_load_states(struct sync_build *build, struct hearth_error *err)
 		if (build->rooms[i].active)
 			apply_deltas(build, &build->rooms[i]);
 	r = fetch_wanted(build, err);
+	if (r >= 0)
+		r = load_departures(build, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < build->room_count; i++)

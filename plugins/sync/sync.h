@@ -61,6 +61,7 @@ struct sync_room {
 	const struct hearth_membership *membership;
 	const char                     *room_id;
 	bool                            joined, fresh, active;
+	bool                            left;   /* a stay of the user's in it has ended after since */
 	bool                            full;   /* the whole state belongs in the response */
 	int64_t                         from;   /* events after this */
 	int64_t                         upto;   /* up to and with this */

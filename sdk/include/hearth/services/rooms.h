@@ -5,6 +5,7 @@
  *
  * 1.0  first version
  * 1.1  published, publish, directory, aliases
+ * 1.2  left_at
  */
 #ifndef HEARTH_SERVICES_ROOMS_H
 #define HEARTH_SERVICES_ROOMS_H
@@ -17,7 +18,7 @@ HEARTH_BEGIN_DECLS
 
 #define HEARTH_ROOMS_ID "hearth.rooms"
 #define HEARTH_ROOMS_MAJOR 1
-#define HEARTH_ROOMS_MINOR 1
+#define HEARTH_ROOMS_MINOR 2
 
 /* An event as the store keeps it. */
 struct hearth_stored_event {
@@ -314,6 +315,15 @@ struct hearth_rooms {
 	int (*store_pdus)(const struct hearth_rooms *service, struct hearth_task *task, const char *room_id,
 			  const struct hearth_room_version *version, const struct hearth_pdu *pdus, size_t count,
 			  struct hearth_pdu_outcome *ret_outcomes, struct hearth_error *err);
+	/* --- membership (1.2) --- */
+	/*
+	 * Of rooms that the user is not in: where their last stay ended, not after at (stream orderings; INT64_MAX: now).
+	 * What such a user may know of the room's state ends there. INT64_MIN where they have never been in it. One query.
+	 */
+	HEARTH_SUSPENDS HEARTH_MUST_CHECK
+	int (*left_at)(const struct hearth_rooms *service, struct hearth_task *task, const char *user_id,
+		       const char *const *room_ids, size_t count, int64_t at, int64_t *ret_orderings,
+		       struct hearth_error *err);
 };
 
 static inline const struct hearth_rooms *hearth_rooms(const struct hearth_host *host)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a user with an account must not learn: rooms they were never in, and what happened after they left."""
+import people
+from people import Person, equal, good, pair, quote, refused
+
+
+def post(person, room, what, **body):
+    return person.call("POST", f"/rooms/{quote(room)}/{what}", body)
+
+
+def get(person, room, path, **query):
+    return person.call("GET", f"/rooms/{quote(room)}/{path}", **query)
+
+
+def put_state(person, room, kind, content, key=""):
+    good(person.call("PUT", f"/rooms/{quote(room)}/state/{kind}/{quote(key)}", content))
+
+
+def reads_nothing(person, room, alice, secret):
+    """Whoever was never in the room: neither what it says and is, nor who is in it."""
+    for path, query in (("state", {}), ("members", {}), ("messages", {"dir": "b"}), ("state/m.room.topic", {}),
+                        ("joined_members", {}), ("aliases", {}), ("members", {"at": "s999999"})):
+        refused(get(person, room, path, **query), 403, "M_FORBIDDEN")
+    refused(get(person, room, f"context/{quote(secret)}"), 404, "M_NOT_FOUND")
+    refused(get(person, room, f"event/{quote(secret)}"), 404, "M_NOT_FOUND")
+
+
+def left_part(answer, room):
+    part = answer["rooms"]["leave"][room]
+    return part["timeline"]["events"] + part["state"]["events"]
+
+
+def test_never_inside(s):
+    """Turning an invitation down, taking a knock back, or being banned outside opens no room."""
+    alice, bob = Person(s, "never_a"), Person(s, "never_b")
+    for how in ("invitation", "knock", "ban"):
+        start = bob.sync()["next_batch"]
+        room = alice.create(preset="private_chat", topic="plans", initial_state=[
+            {"type": "m.room.join_rules", "content": {"join_rule": "knock" if how == "knock" else "invite"}}])
+        secret = alice.say(room, "secret", "s")
+        if how == "invitation":
+            good(post(alice, room, "invite", user_id=bob.id))
+        elif how == "knock":
+            good(bob.call("POST", f"/knock/{quote(room)}", {}))
+        before = bob.sync()["next_batch"]
+        put_state(alice, room, "m.room.topic", {"topic": "new plans"})
+        good(post(alice, room, "ban", user_id=bob.id) if how == "ban" else post(bob, room, "leave"))
+        reads_nothing(bob, room, alice, secret)
+        filters = '{"room":{"include_leave":true}}'
+        for query in ({"since": start}, {"since": before}, {"since": before, "full_state": "true"}, {"filter": filters},
+                      {"since": start, "use_state_after": "true"}):
+            answer = good(bob.call("GET", "/sync", **query))
+            part = answer["rooms"]["leave"][room]
+            told = part["timeline"]["events"] + part.get("state", part.get("state_after"))["events"]
+            equal([(e["type"], e["state_key"]) for e in told], [("m.room.member", bob.id)])
+            equal(alice.id in answer.get("device_lists", {}).get("left", []), False)
+        for since in (start, before):
+            changes = good(bob.call("GET", "/keys/changes", query={"from": since, "to": bob.sync()["next_batch"]}))
+            equal((changes["changed"], changes["left"]), ([], []))
+
+
+def test_after_leaving(s):
+    """The state that is told ends with the last stay, whatever becomes of the membership later."""
+    alice, bob, room = pair(s, "after", preset="private_chat", initial_state=[
+        {"type": "m.room.join_rules", "content": {"join_rule": "public"}}])
+    start = bob.sync()["next_batch"]
+    put_state(alice, room, "m.room.topic", {"topic": "old"})
+    good(post(bob, room, "leave"))
+    gone = bob.sync()
+    equal([e["content"] for e in left_part(gone, room) if e["type"] == "m.room.topic"], [{"topic": "old"}])
+    equal(gone["device_lists"]["left"], [alice.id])
+    put_state(alice, room, "m.room.topic", {"topic": "new"})
+    carol = Person(s, "after_c")
+    carol.join(room)
+    good(post(alice, room, "ban", user_id=bob.id))
+    equal(good(get(bob, room, "state/m.room.topic")), {"topic": "old"})
+    members = [e["state_key"] for e in good(get(bob, room, "members"))["chunk"]]
+    equal(sorted(members), sorted([alice.id, bob.id]))
+    for query in ({"since": start}, {"since": gone["next_batch"]}, {"filter": '{"room":{"include_leave":true}}'}):
+        told = left_part(good(bob.call("GET", "/sync", **query)), room)
+        equal([e["content"] for e in told if e["type"] == "m.room.topic"],
+              [] if query.get("since") == gone["next_batch"] else [{"topic": "old"}])
+        equal(carol.id in [e.get("state_key") for e in told], False)
+        equal([e["content"]["membership"] for e in told if e.get("state_key") == bob.id][-1:], ["ban"])
+
+
+people.run(globals())
