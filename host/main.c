@@ -54,7 +54,7 @@ static int describe_endpoints(void)
 	if (r >= 0)
 		r = keys_load(&err);
 	if (r >= 0)
-		r = choose_plugins(&err);
+		r = plugin_choose(&err);
 	if (r >= 0)
 		r = plugin_load_all(&err);
 	if (r >= 0) {

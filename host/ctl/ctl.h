@@ -47,7 +47,7 @@ int ctl_find_server(struct hearth_arena *arena, const struct config *config, con
 		    struct ctl_server *ret_server, struct hearth_error *err);
 
 /* --- plugins.c --- */
-/* Opens the plugins that the configuration names (all that are installed where it names none); runs none of their code. */
+/* Opens the plugins that the configuration in use wants, or all that are installed (config: NULL); runs none of their code. */
 int ctl_open_plugins(struct hearth_arena *arena, const struct config *config, struct hearth_error *err);
 /* The configuration tables of the open plugins, as config_each_unknown takes them; arena. */
 const struct hearth_field *const *const *ctl_plugin_tables(struct hearth_arena *arena);

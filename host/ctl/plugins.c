@@ -18,19 +18,12 @@ static const char INFO_USAGE[] = "Usage: hearthctl plugin-info [--deb] FILE.so\n
 
 int ctl_open_plugins(struct hearth_arena *arena, const struct config *config, struct hearth_error *err)
 {
-	const struct config_node *list = config ? config_find(config, "plugins") : NULL;
-	size_t count = config_size(list);
-	const char **names = hearth_arena_array_of(arena, const char *, count);
-
-	for (size_t i = 0; i < count; i++) {
-		int r = config_string(config_at(list, i), "plugins[]", "", &names[i], err);
-		if (r < 0)
-			return r;
-	}
-	if (count)
-		return plugin_open(names, count, err);
 	struct hearth_texts installed;
-	int r = plugin_list(arena, &installed, err);
+	int r;
+
+	if (config)
+		return plugin_choose(err);
+	r = plugin_list(arena, &installed, err);
 	return r < 0 ? r : plugin_open(installed.items, installed.count, err);
 }
 

@@ -92,6 +92,21 @@ int plugin_open(const char *const *names, size_t count, struct hearth_error *err
 	return failed ? first.code : 0;
 }
 
+void plugin_keep(int (*wanted)(const struct hearth_plugin *descriptor, const void *argument), const void *argument)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plugin_count; i++) {
+		if (wanted(&plugins[i]->descriptor, argument)) {
+			plugins[kept++] = plugins[i];
+			continue;
+		}
+		free(plugins[i]->file);
+		free(plugins[i]);
+	}
+	plugin_count = kept;
+}
+
 int plugin_open_file(const char *path, struct hearth_error *err)
 {
 	char *absolute = realpath(path, NULL), *name, *end;

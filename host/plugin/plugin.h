@@ -14,6 +14,15 @@ int plugin_open(const char *const *names, size_t count, struct hearth_error *err
 /* The same for one file, wherever it is. */
 int plugin_open_file(const char *path, struct hearth_error *err);
 
+/* Forgets those opened ones that are not wanted; before plugin_load_all. */
+void plugin_keep(int (*wanted)(const struct hearth_plugin *descriptor, const void *argument), const void *argument);
+
+/*
+ * Opens what the configuration in use wants: its plugins: list, else those installed ones that serve its worker_app; then
+ * those that modules: names.
+ */
+int plugin_choose(struct hearth_error *err);
+
 /* The names of all plugins that are linked in, else of all in the plugin path, sorted. arena. */
 int plugin_list(struct hearth_arena *arena, struct hearth_texts *ret_names, struct hearth_error *err);
 

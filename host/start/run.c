@@ -241,7 +241,7 @@ static int prepare(struct hearth_error *err)
 		r = limits_init(err);
 	limits_use_hook(hook_ask);
 	if (r >= 0)
-		r = choose_plugins(err);
+		r = plugin_choose(err);
 	if (r >= 0)
 		r = loop_init(err);
 	if (r >= 0)

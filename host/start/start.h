@@ -28,9 +28,6 @@ int logging_read(struct hearth_error *err);
 /* Goes over to the log file, once it is certain that the server starts: a refused configuration leaves no file. */
 int logging_open(struct hearth_error *err);
 
-/* --- choose.c: plugins: of the configuration, else all there are; then modules: --- */
-int choose_plugins(struct hearth_error *err);
-
 /* --- ready.c: what /ready says --- */
 int ready_check(struct hearth_writer *w);
 

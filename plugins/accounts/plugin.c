@@ -198,6 +198,7 @@ static const struct hearth_job JOBS[] = {
 HEARTH_PLUGIN(accounts,
 	.version = "1.0.0", .license = "Apache-2.0",
 	.summary = "Users, sessions, devices, profiles, account data and user-interactive authentication.",
+	.apps = "homeserver|generic_worker|media_repository",
 	.needs = NEEDS, .offers = OFFERS, .endpoints = ENDPOINTS, .streams = STREAMS, .hook_points = HOOK_POINTS, .jobs = JOBS,
 	.migrations = accounts_migrations, .config = CONFIGS, .hooks = HOOKS,
 	.load = accounts_load, .start = accounts_start, .drain = accounts_drain, .stop = accounts_stop);

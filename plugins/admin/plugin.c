@@ -83,4 +83,5 @@ static const struct hearth_endpoint *const ENDPOINTS[] = { ADMIN_REGISTER_ENDPOI
 
 HEARTH_PLUGIN(admin,
 	.version = "1.0.0", .license = "Apache-2.0", .summary = "The administration API.",
+	.apps = "homeserver|generic_worker",
 	.needs = NEEDS, .endpoints = ENDPOINTS, .config = CONFIGS, .load = admin_load, .stop = admin_stop);

@@ -65,5 +65,7 @@ static void stop(void *self)
 }
 
 HEARTH_PLUGIN(directory, .version = "1.0.0", .license = "Apache-2.0",
-	      .summary = "The directory of published rooms", .needs = NEEDS, .endpoints = ENDPOINTS, .config = CONFIGS,
+	      .summary = "The directory of published rooms",
+	      .apps = "homeserver|generic_worker",
+	      .needs = NEEDS, .endpoints = ENDPOINTS, .config = CONFIGS,
 	      .hooks = HOOKS, .load = load, .start = start, .stop = stop);

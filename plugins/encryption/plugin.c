@@ -74,5 +74,6 @@ static int start(void *self, struct hearth_task *task, struct hearth_error *err)
 HEARTH_PLUGIN(encryption,
 	.version = "1.0.0", .license = "Apache-2.0",
 	.summary = "End-to-end encryption: keys, cross-signing, backup, to-device messages.",
+	.apps = "homeserver|generic_worker",
 	.needs = NEEDS, .endpoints = ENDPOINTS, .streams = STREAMS, .hooks = HOOKS, .jobs = JOBS,
 	.migrations = encryption_migrations, .load = load, .start = start, .stop = free);

@@ -68,5 +68,6 @@ static void stop(void *self)
 
 HEARTH_PLUGIN(ephemeral,
 	.version = "1.0.0", .license = "Apache-2.0", .summary = "Typing notifications and read receipts.",
+	.apps = "homeserver|generic_worker",
 	.needs = NEEDS, .endpoints = ENDPOINTS, .streams = STREAMS, .hook_points = HOOK_POINTS, .jobs = JOBS,
 	.migrations = ephemeral_migrations, .load = load, .start = start, .stop = stop);

@@ -66,5 +66,6 @@ static void stop(void *self)
 }
 
 HEARTH_PLUGIN(media, .version = "1.0.0", .license = "Apache-2.0", .summary = "What users upload, and its download.",
+	      .apps = "homeserver|media_repository",
 	      .needs = NEEDS, .endpoints = ENDPOINTS, .config = CONFIGS, .migrations = media_migrations, .load = load,
 	      .stop = stop);

@@ -61,5 +61,6 @@ static void stop(void *self)
 
 HEARTH_PLUGIN(push,
 	.version = "1.0.0", .license = "Apache-2.0", .summary = "Push rules and unread counts.",
+	.apps = "homeserver|generic_worker",
 	.needs = NEEDS, .endpoints = ENDPOINTS, .streams = STREAMS, .hooks = HOOKS, .migrations = push_migrations,
 	.load = load, .start = start, .stop = stop);

@@ -138,7 +138,8 @@ static void stop(void *self)
 }
 
 HEARTH_PLUGIN(rooms, .version = "1.0.0", .license = "Apache-2.0",
-	      .summary = "The event store, room state, and sending events", .needs = NEEDS, .offers = OFFERS,
+	      .summary = "The event store, room state, and sending events",
+	      .apps = "homeserver|generic_worker", .needs = NEEDS, .offers = OFFERS,
 	      .endpoints = ENDPOINTS, .config = CONFIGS, .hooks = HOOKS,
 	      .streams = STREAMS, .hook_points = HOOK_POINTS, .migrations = rooms_migrations, .load = load, .start = start,
 	      .stop = stop);

@@ -70,5 +70,6 @@ static void stop(void *self)
 
 HEARTH_PLUGIN(sync,
 	.version = "1.0.0", .license = "Apache-2.0", .summary = "Tells clients what has happened: /sync.",
+	.apps = "homeserver|generic_worker",
 	.needs = NEEDS, .endpoints = ENDPOINTS, .hook_points = HOOK_POINTS,
 	.load = load, .start = start, .stop = stop);

@@ -63,6 +63,12 @@ struct hearth_plugin {
 	HEARTH_SUSPENDS int (*start)(void *self, struct hearth_task *task, struct hearth_error *err); /* may be NULL */
 	HEARTH_SUSPENDS int (*drain)(void *self, struct hearth_task *task, struct hearth_error *err); /* may be NULL */
 	void (*stop)(void *self); /* frees self; may be NULL */
+
+	/*
+	 * The kinds of instance that load it where the configuration has no plugins: list, as worker_app names them:
+	 * "homeserver|generic_worker". NULL: none; it is loaded where plugins: or modules: names it.
+	 */
+	const char *apps;
 };
 
 #define HEARTH_NEED(service_) { .id = service_##_ID, .major = service_##_MAJOR, .minor = service_##_MINOR }

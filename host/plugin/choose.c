@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which plugins this process loads: the plugins: list, else all that are installed; then those that modules: names.
+ * Which plugins this process loads: the plugins: list, else what its worker_app stands for; then those that modules: names.
  */
-#include "start/start.h"
+#include "plugin/plugin.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "log/log.h"
-#include "plugin/plugin.h"
 
 static int from_list(struct hearth_arena *arena, const struct config_node *list, struct hearth_texts *ret_names,
 		     struct hearth_error *err)
@@ -45,18 +45,38 @@ static int open_modules(struct hearth_error *err)
 	return r;
 }
 
-int choose_plugins(struct hearth_error *err)
+/* "synapse.app.generic_worker", or the part after the last dot. */
+static const char *app(void)
 {
-	struct hearth_arena *arena = hearth_arena_new();
+	const char *name = config_text(config_find(NULL, "worker_app")), *dot = name ? strrchr(name, '.') : NULL;
+
+	return dot ? dot + 1 : name ? name : "homeserver";
+}
+
+static int serves(const struct hearth_plugin *descriptor, const void *app_name)
+{
+	size_t length = strlen(app_name);
+
+	for (const char *at = descriptor->apps; at; at = strchr(at, '|')) {
+		at += *at == '|';
+		if (!strncmp(at, app_name, length) && (at[length] == '|' || !at[length]))
+			return 1;
+	}
+	return 0;
+}
+
+int plugin_choose(struct hearth_error *err)
+{
+	HEARTH_CLEANUP(hearth_arena_freep) struct hearth_arena *arena = hearth_arena_new();
 	const struct config_node *list = config_find(NULL, "plugins");
+	bool listed = config_kind(list) == CONFIG_LIST;
 	struct hearth_texts names = { NULL, 0 };
 	int r;
 
-	r = config_kind(list) == CONFIG_LIST ? from_list(arena, list, &names, err) : plugin_list(arena, &names, err);
+	r = listed ? from_list(arena, list, &names, err) : plugin_list(arena, &names, err);
 	if (r >= 0)
 		r = plugin_open(names.items, names.count, err);
-	if (r >= 0)
-		r = open_modules(err);
-	hearth_arena_free(arena);
-	return r;
+	if (r >= 0 && !listed)
+		plugin_keep(serves, app());
+	return r < 0 ? r : open_modules(err);
 }
