@@ -143,21 +143,29 @@ static struct hearth_lease *add_lease(const char *name, int64_t token, int64_t g
 	return lease;
 }
 
-/* Asks once for those names that have no lease yet. */
+static struct hearth_texts missing_of(struct hearth_task *task, const char *const *names, size_t count,
+				      struct hearth_lease *const *leases)
+{
+	const char **missing = hearth_arena_array_of(task_arena(task), const char *, count);
+	struct hearth_texts texts = { .items = missing };
+
+	for (size_t i = 0; i < count; i++)
+		if (!leases[i])
+			missing[texts.count++] = names[i];
+	return texts;
+}
+
+/* Asks once for those names that have no lease yet; no name stands there twice. */
 HEARTH_SUSPENDS static int take(struct hearth_task *task, const char *const *names, size_t count,
 				const struct hearth_texts *dead, struct hearth_lease **leases, struct hearth_error *err)
 {
-	const char **missing = hearth_arena_array_of(task_arena(task), const char *, count);
-	struct asking asking = { .dead = *dead, .holder = state.holder, .shown = state.shown, .lease_ms = LEASE_MS };
+	const struct asking asking = { .names = missing_of(task, names, count, leases), .dead = *dead,
+				       .holder = state.holder, .shown = state.shown, .lease_ms = LEASE_MS };
 	int64_t began_ms = loop_monotonic_ms();
 	const struct lease_row *taken;
 	struct hearth_rows rows;
 	int r;
 
-	for (size_t i = 0; i < count; i++)
-		if (!leases[i])
-			missing[asking.names.count++] = names[i];
-	asking.names.items = missing;
 	r = db_service()->write(task, &TAKE, &asking, &rows, err);
 	if (r < 0)
 		return r;
@@ -176,10 +184,10 @@ struct holders {
 };
 
 /* Who has what was not to be had. */
-HEARTH_SUSPENDS static int look(struct hearth_task *task, const char *const *names, size_t count,
-				struct holders *ret_holders, struct hearth_error *err)
+HEARTH_SUSPENDS static int look(struct hearth_task *task, struct hearth_texts names, struct holders *ret_holders,
+				struct hearth_error *err)
 {
-	const struct asking asking = { .names = { names, count } };
+	const struct asking asking = { .names = names };
 	const struct lease_row *found;
 	struct hearth_rows rows;
 	const char **dead;
@@ -203,15 +211,6 @@ HEARTH_SUSPENDS static int look(struct hearth_task *task, const char *const *nam
 	return 0;
 }
 
-static size_t missing_of(struct hearth_lease *const *leases, size_t count)
-{
-	size_t missing = 0;
-
-	for (size_t i = 0; i < count; i++)
-		missing += !leases[i];
-	return missing;
-}
-
 static void drop(struct hearth_lease *lease)
 {
 	struct hearth_lease **place = &state.leases;
@@ -227,21 +226,23 @@ HEARTH_SUSPENDS static int take_all(struct hearth_task *task, const char *const 
 				    struct hearth_lease **leases, struct hearth_error *err)
 {
 	struct holders holders = { .free = 0 };
+	struct hearth_texts missing;
 	bool said = false;
 	int r;
 
 	for (;;) {
 		r = take(task, names, count, &holders.dead, leases, err);
-		if (r < 0 || !missing_of(leases, count))
+		missing = missing_of(task, names, count, leases);
+		if (r < 0 || !missing.count)
 			return r;
-		r = look(task, names, count, &holders, err);
+		r = look(task, missing, &holders, err);
 		if (r < 0)
 			return r;
 		if (holders.free)
 			continue;
 		if (loop_monotonic_ms() >= until_ms)
 			return hearth_fail(err, -EALREADY, "'%s' is the duty of %s",
-					holders.alive ? holders.alive->name : names[0],
+					holders.alive ? holders.alive->name : missing.items[0],
 					holders.alive ? holders.alive->shown : "another process");
 		if (holders.alive && !said)
 			log_info("lease", "waiting for '%s', which %s has", holders.alive->name, holders.alive->shown);
@@ -296,6 +297,14 @@ static struct hearth_lease *find(const char *name, int64_t token)
 	while (lease && (lease->token != token || strcmp(lease->name, name)))
 		lease = lease->next;
 	return lease;
+}
+
+static bool stands_among(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
 }
 
 static bool stands_in(const struct hearth_rows *rows, const char *name)
@@ -406,8 +415,9 @@ HEARTH_SUSPENDS static int serve_waiters(struct hearth_task *task, struct hearth
 	leases = hearth_arena_array_of(arena, struct hearth_lease *, count);
 	count = 0;
 	for (const struct waiter *waiter = state.waiters; waiter; waiter = waiter->next)
-		names[count++] = hearth_arena_strdup(arena, waiter->name);
-	r = look(task, names, count, &holders, err);
+		if (!stands_among(names, count, waiter->name))
+			names[count++] = hearth_arena_strdup(arena, waiter->name);
+	r = look(task, (struct hearth_texts){ names, count }, &holders, err);
 	if (r >= 0 && holders.free)
 		r = take(task, names, count, &holders.dead, leases, err);
 	for (size_t i = 0; r >= 0 && i < count; i++)
@@ -454,15 +464,17 @@ HEARTH_SUSPENDS static int wait_for(struct hearth_task *task, const char *name, 
 HEARTH_SUSPENDS static int acquire(struct hearth_task *task, const char *name, int64_t timeout_ms,
 				   struct hearth_lease **ret_lease, struct hearth_error *err)
 {
-	struct hearth_error busy = { 0 };
+	struct hearth_error busy = { 0 }, waiting = { 0 };
 	int r;
 
 	hearth_assert(strlen(name) <= NAME_MAX_BYTES);
 	r = take_until(task, &name, 1, loop_monotonic_ms(), ret_lease, &busy);
 	if (r == -EALREADY && timeout_ms > 0) {
-		r = wait_for(task, name, timeout_ms, ret_lease, err);
-		if (r != -ETIMEDOUT)
-			return r;
+		r = wait_for(task, name, timeout_ms, ret_lease, &waiting);
+		if (r == -ETIMEDOUT)
+			busy.code = r; /* it still names the holder */
+		else
+			busy = waiting;
 	}
 	if (r < 0 && err && !err->code)
 		*err = busy;
@@ -490,6 +502,8 @@ static void on_lost(struct hearth_lease *lease, void (*fn)(void *argument), void
 {
 	lease->on_lost = fn;
 	lease->argument = argument;
+	if (lease->lost && fn)
+		fn(argument);
 }
 
 static const struct hearth_leases SERVICE = {
@@ -518,7 +532,7 @@ int lease_take(struct hearth_task *task, const char *const *names, size_t count,
 	int r = take_until(task, names, count, loop_monotonic_ms() + LEASE_MS + ASK_MS, ret_leases, err);
 
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		ret_leases[i]->on_lost = state.on_lost;
+		on_lost(ret_leases[i], state.on_lost, NULL);
 	return r;
 }
 

@@ -47,7 +47,7 @@ struct hearth_leases {
 	int64_t (*token)(const struct hearth_lease *lease);
 	/* 1 while no other process can have it. 0 says stop, not that somebody else has it already. */
 	int (*held)(const struct hearth_lease *lease);
-	/* Calls fn(argument) once, when another process has taken it. fn does not suspend. */
+	/* Calls fn(argument) once, when another process has taken it (at once, where it has already). fn does not suspend. */
 	void (*on_lost)(struct hearth_lease *lease, void (*fn)(void *argument), void *argument);
 
 	/* Gives it back: the next in line has it within a second. *lease may be NULL; becomes NULL. */
