@@ -162,6 +162,7 @@ static int prepare(struct transfer *transfer, const struct hearth_outbound_reque
 	(void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "Hearth/" HEARTH_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* the end does not wait for a name that is being looked up */
 	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
 			       (long)(request->timeout_ms ? request->timeout_ms : TIMEOUT_DEFAULT_MS));
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outbound HTTP against listeners of the same process, on the same loop. */
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +18,24 @@
 #include "metrics/metrics.h"
 #include "outbound/outbound.h"
 #include "task/task.h"
+
+#define LOOKUP_MS 3000
+
+/* In place of the C library's: a name server that does not answer. */
+HEARTH_EXPORT int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+			      struct addrinfo **ret_addresses)
+{
+	static int (*real)(const char *name, const char *service, const struct addrinfo *hints,
+			   struct addrinfo **ret_addresses);
+
+	if (name && strcmp(name, "unanswered.test") == 0) {
+		(void)usleep(LOOKUP_MS * 1000);
+		return EAI_AGAIN;
+	}
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	return real(name, service, hints, ret_addresses);
+}
 
 HEARTH_SUSPENDS static int echo(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				struct hearth_error *err)
@@ -178,6 +198,22 @@ static void time_and_cancellation(void **state)
 	assert_true(loop_monotonic_ms() - start < 2000);
 }
 
+/* The loop goes on at once, whatever the thread that looks the name up does. */
+static void names_that_nobody_answers_for(void **state)
+{
+	struct question question = { .request = { .method = "GET", .url = "http://unanswered.test/", .timeout_ms = 200 } };
+	int64_t start = loop_monotonic_ms();
+
+	(void)state;
+	run(&question, 0);
+	assert_int_equal(question.result, -ETIMEDOUT);
+	question.err = (struct hearth_error){ 0 };
+	question.request.timeout_ms = 0;
+	run(&question, 200);
+	assert_int_equal(question.result, -ECANCELED);
+	assert_true(loop_monotonic_ms() - start < LOOKUP_MS / 2);
+}
+
 static int set_up(void **state)
 {
 	const struct listener_settings settings = { .place = "test", .address = "127.0.0.1",
@@ -223,6 +259,7 @@ int main(void)
 		cmocka_unit_test(the_block_list),
 		cmocka_unit_test(refusals_and_failures),
 		cmocka_unit_test(time_and_cancellation),
+		cmocka_unit_test(names_that_nobody_answers_for),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
