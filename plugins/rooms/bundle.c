@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <hearth/map.h>
+
 struct bundle_params {
 	struct hearth_texts parents;
 	const char *viewer;
@@ -22,14 +24,25 @@ static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), B
 						  BUNDLE(parent), BUNDLE(references), HEARTH_FIELDS_END };
 /*
  * State events, edits and annotations have no aggregations; a redacted event has no edit, but is the root of its thread
- * still. What an ignored user sends counts nowhere.
+ * still. What an ignored user sends counts nowhere, nor what came after the end of the viewer's last stay in a room that
+ * is not open to everybody.
  */
+#define LAST_SEEN                                                                                                    \
+	"CASE WHEN $2 = '' OR EXISTS (SELECT FROM memberships m WHERE m.room = e.room AND m.user_id = $2 "           \
+	"AND m.membership = 'join') OR EXISTS (SELECT FROM current_state c JOIN events v ON v.number = c.event "     \
+	"WHERE c.room = e.room AND c.type = 'm.room.history_visibility' AND c.state_key = '' "                       \
+	"AND " ROOMS_PDU("v") " -> 'content' ->> 'history_visibility' = 'world_readable') "                          \
+	"THEN 9223372036854775807 ELSE coalesce((SELECT max(d.stream_ordering) FROM current_state_deltas d "         \
+	"JOIN events j ON j.number = d.prev_event WHERE d.room = e.room AND d.type = 'm.room.member' "               \
+	"AND d.state_key = $2 AND " ROOMS_PDU("j") " -> 'content' ->> 'membership' = 'join'), "                      \
+	"-9223372036854775807) END "
 #define PARENTS                                                                                                      \
-	"WITH p AS MATERIALIZED (SELECT e.event_id, e.room, e.sender, e.type, e.redacted_by FROM events e "          \
-	"WHERE e.event_id = ANY($1) AND e.state_key IS NULL AND NOT EXISTS (SELECT FROM event_relations own "        \
+	"WITH p AS MATERIALIZED (SELECT e.event_id, e.room, e.sender, e.type, e.redacted_by, " LAST_SEEN "AS upto "  \
+	"FROM events e WHERE e.event_id = ANY($1) AND e.state_key IS NULL AND NOT EXISTS (SELECT FROM event_relations own " \
 	"WHERE own.event = e.number AND own.rel_type IN ('m.replace', 'm.annotation'))) "
 #define CHILD(rel_type_)                                                                                             \
-	"l.parent = p.event_id AND l.rel_type = '" rel_type_ "' AND l.room = p.room AND l.sender <> ALL($3::text[]) "
+	"l.parent = p.event_id AND l.rel_type = '" rel_type_ "' AND l.room = p.room AND l.stream_ordering <= p.upto " \
+	"AND l.sender <> ALL($3::text[]) "
 #define LATEST_EDIT                                                                                                  \
 	"SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("      \
 	"SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE " CHILD("m.replace")        \
@@ -50,22 +63,29 @@ static const struct hearth_statement SELECT_BUNDLES = {
 	.params = BUNDLE_PARAMS, .row = BUNDLE_ROW, .row_size = sizeof(struct bundle_row),
 };
 
-struct bundled_entry {
-	const char *event_id, *text;
-};
-struct bundled {
-	size_t count;
-	struct bundled_entry entries[];
-};
-
 const char *rooms_bundled_text(const void *bundled, const char *event_id)
 {
-	const struct bundled *all = bundled;
+	return bundled ? hearth_map_get(bundled, event_id, "") : NULL;
+}
 
-	for (size_t i = 0; all && i < all->count; i++)
-		if (strcmp(all->entries[i].event_id, event_id) == 0)
-			return all->entries[i].text;
-	return NULL;
+/* Of what belongs to rows, in their order, clears what the viewer may not see. */
+HEARTH_SUSPENDS static int hide(struct rooms *r, struct hearth_task *task, const char *viewer,
+				struct hearth_stored_event *events, size_t count, struct hearth_error *err)
+{
+	struct hearth_stored_event *visible =
+		hearth_arena_memdup(r->tasks->arena(task), events, count * sizeof(*events));
+	size_t visible_count = count, next = 0;
+	int rc = rooms_filter_history(r, task, viewer, visible, &visible_count, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (next < visible_count && visible[next].number == events[i].number)
+			events[i] = visible[next++];
+		else
+			events[i].event_id = NULL;
+	}
+	return 0;
 }
 
 HEARTH_SUSPENDS static int select_bundles(struct rooms *r, struct hearth_task *task, const struct bundle_params *params,
@@ -80,7 +100,10 @@ HEARTH_SUSPENDS static int select_bundles(struct rooms *r, struct hearth_task *t
 	numbers = hearth_arena_array_of(r->tasks->arena(task), int64_t, ret_rows->count);
 	for (size_t i = 0; i < ret_rows->count; i++)
 		numbers[i] = ((const struct bundle_row *)ret_rows->items)[i].event;
-	return rooms_events_by_number(r, task, numbers, ret_rows->count, ret_events, err);
+	rc = rooms_events_by_number(r, task, numbers, ret_rows->count, ret_events, err);
+	if (rc < 0 || !*params->viewer)
+		return rc;
+	return hide(r, task, params->viewer, *ret_events, ret_rows->count, err);
 }
 
 static void write_entry(struct rooms *r, struct hearth_writer *w, const struct bundle_row *row,
@@ -111,21 +134,33 @@ static void write_entry(struct rooms *r, struct hearth_writer *w, const struct b
 	}
 }
 
-/* Rows come ordered by parent: one text for each. */
-static const struct bundled *write_all(struct rooms *r, struct hearth_arena *arena, const struct hearth_rows *rows,
-				       const struct hearth_stored_event *events, const struct hearth_client_form *form)
+static bool is_told(const struct bundle_row *row, const struct hearth_stored_event *event)
+{
+	return row->kind == REFERENCES || event->event_id;
+}
+
+/* Rows come ordered by parent: one text for each, by its id. */
+static const struct hearth_map *write_all(struct rooms *r, struct hearth_arena *arena, const struct hearth_rows *rows,
+					  const struct hearth_stored_event *events, const struct hearth_client_form *form)
 {
 	const struct bundle_row *items = rows->items;
-	struct bundled *all = hearth_arena_alloc(arena, sizeof(*all) + rows->count * sizeof(all->entries[0]));
+	struct hearth_map *all = hearth_arena_new_of(arena, struct hearth_map);
 
+	hearth_map_init(all, arena, rows->count);
 	for (size_t i = 0, end; i < rows->count; i = end) {
 		struct hearth_writer *w = hearth_writer_new(arena);
+		bool told = false;
 
 		hearth_write_object(w, NULL);
-		for (end = i; end < rows->count && strcmp(items[end].parent, items[i].parent) == 0; end++)
+		for (end = i; end < rows->count && strcmp(items[end].parent, items[i].parent) == 0; end++) {
+			if (!is_told(&items[end], &events[end]))
+				continue;
 			write_entry(r, w, &items[end], &events[end], form);
+			told = true;
+		}
 		hearth_write_end(w);
-		all->entries[all->count++] = (struct bundled_entry){ items[i].parent, hearth_writer_text(w, NULL) };
+		if (told)
+			hearth_map_at(all, items[i].parent, "")->value = (void *)hearth_writer_text(w, NULL);
 	}
 	return all;
 }
@@ -157,7 +192,7 @@ int rooms_bundle(struct rooms *r, struct hearth_task *task, const char *viewer,
 	/* The latest event of a thread carries its own aggregations. */
 	latest = hearth_arena_array_of(arena, const char *, rows.count);
 	for (size_t i = 0; i < rows.count; i++)
-		if (((const struct bundle_row *)rows.items)[i].kind == THREAD)
+		if (((const struct bundle_row *)rows.items)[i].kind == THREAD && children[i].event_id)
 			latest[latest_count++] = children[i].event_id;
 	if (latest_count) {
 		params.parents = (struct hearth_texts){ latest, latest_count };

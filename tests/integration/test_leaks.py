@@ -85,4 +85,41 @@ def test_after_leaving(s):
         equal([e["content"]["membership"] for e in told if e.get("state_key") == bob.id][-1:], ["ban"])
 
 
+def relations(events, event_id):
+    return next(e for e in events if e["event_id"] == event_id)["unsigned"].get("m.relations", {})
+
+
+def test_bundled_after_leaving(s):
+    """Edits, threads and references that came while somebody was outside are not bundled for them."""
+    alice, bob, room = pair(s, "bundled")
+    root = alice.say(room, "root", "root")
+    edit = {"m.new_content": {"msgtype": "m.text", "body": "e"}, "m.relates_to": {"rel_type": "m.replace", "event_id": root}}
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+    reference = {"m.relates_to": {"rel_type": "m.reference", "event_id": root}}
+    first = [alice.say(room, f"first {i}", f"f{i}", **content) for i, content in enumerate((edit, thread, reference))]
+    good(post(bob, room, "leave"))
+    second = [alice.say(room, f"second {i}", f"s{i}", **content) for i, content in enumerate((edit, thread, reference))]
+
+    def bundles(person):
+        yield good(get(person, room, f"event/{quote(root)}"))["unsigned"]["m.relations"]
+        yield good(get(person, room, f"context/{quote(root)}"))["event"]["unsigned"]["m.relations"]
+        yield relations(good(get(person, room, "messages", dir="b", limit=100))["chunk"], root)
+
+    def check(person, latest, count, references):
+        for found in bundles(person):
+            equal(found["m.replace"]["event_id"], latest[0])
+            equal((found["m.thread"]["latest_event"]["event_id"], found["m.thread"]["count"]), (latest[1], count))
+            equal([e["event_id"] for e in found["m.reference"]["chunk"]], references)
+
+    check(alice, second, 2, [first[2], second[2]])
+    check(bob, first, 1, [first[2]])
+    put_state(alice, room, "m.room.history_visibility", {"history_visibility": "joined"})
+    third = [alice.say(room, f"third {i}", f"t{i}", **content) for i, content in enumerate((edit, thread, reference))]
+    bob.join(room)
+    for found in bundles(bob):
+        equal(("m.replace" in found, "m.thread" in found), (False, False))
+    for found in bundles(alice):
+        equal(found["m.replace"]["event_id"], third[0])
+
+
 people.run(globals())
