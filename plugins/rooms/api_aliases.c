@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <hearth/map.h>
 #include <hearth/matrix/id.h>
 
 struct alias_args {
@@ -69,19 +70,37 @@ static bool names(const struct hearth_json *content, const char *alias)
 }
 
 /* One alias of the content: known already, or one of the room's. */
-static int check_named(const struct hearth_json *value, const struct hearth_json *old, const struct hearth_texts *own,
-		       struct hearth_error *err)
+static int check_named(const struct hearth_json *value, const struct hearth_map *known, struct hearth_error *err)
 {
 	const char *alias = hearth_json_string(value, NULL);
 
 	if (!alias || !hearth_id_is_alias(alias))
 		return hearth_refuse(err, 400, "M_INVALID_PARAM", "alias and alt_aliases: expected room aliases");
-	if (names(old, alias))
+	if (hearth_map_find(known, alias, ""))
 		return 0;
-	for (size_t i = 0; i < own->count; i++)
-		if (!strcmp(own->items[i], alias))
-			return 0;
 	return hearth_refuse(err, 400, "M_BAD_ALIAS", "the alias %.80s does not point to this room", alias);
+}
+
+static void know(struct hearth_map *known, const struct hearth_json *value)
+{
+	const char *alias = hearth_json_string(value, NULL);
+
+	if (alias)
+		hearth_map_at(known, alias, "")->number = 1;
+}
+
+/* The aliases that a room may name: those it names already, and its own. */
+static void know_all(struct hearth_map *known, struct hearth_arena *arena, const struct hearth_json *old,
+		     const struct hearth_texts *own)
+{
+	const struct hearth_json *others = hearth_json_get_array(old, "alt_aliases");
+
+	hearth_map_init(known, arena, own->count + hearth_json_size(others) + 1);
+	know(known, hearth_json_get(old, "alias"));
+	for (size_t i = 0; i < hearth_json_size(others); i++)
+		know(known, hearth_json_at(others, i));
+	for (size_t i = 0; i < own->count; i++)
+		hearth_map_at(known, own->items[i], "")->number = 1;
 }
 
 int api_check_canonical(struct rooms *r, struct hearth_task *task, const char *room_id, const struct hearth_json *content,
@@ -91,6 +110,7 @@ int api_check_canonical(struct rooms *r, struct hearth_task *task, const char *r
 	const struct hearth_json *alias = hearth_json_get(content, "alias"), *others = hearth_json_get(content, "alt_aliases");
 	const struct hearth_event *old;
 	struct hearth_texts own;
+	struct hearth_map known;
 	int rc = rooms_current_parsed(r, task, room_id, &type, &state_key, 1, &old, err);
 
 	if (rc >= 0)
@@ -99,11 +119,12 @@ int api_check_canonical(struct rooms *r, struct hearth_task *task, const char *r
 		return rc;
 	if (others && hearth_json_type(others) != HEARTH_JSON_ARRAY && hearth_json_type(others) != HEARTH_JSON_NULL)
 		return hearth_refuse(err, 400, "M_INVALID_PARAM", "alt_aliases: expected a list");
+	know_all(&known, r->tasks->arena(task), old ? old->content : NULL, &own);
 	/* An empty or null alias is none. */
 	if (alias && hearth_json_type(alias) != HEARTH_JSON_NULL && !is_text(alias, ""))
-		rc = check_named(alias, old ? old->content : NULL, &own, err);
+		rc = check_named(alias, &known, err);
 	for (size_t i = 0; rc >= 0 && i < hearth_json_size(others); i++)
-		rc = check_named(hearth_json_at(others, i), old ? old->content : NULL, &own, err);
+		rc = check_named(hearth_json_at(others, i), &known, err);
 	return rc;
 }
 

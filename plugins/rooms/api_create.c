@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include <hearth/map.h>
 #include <hearth/matrix/id.h>
 
 #define FIRST_EVENTS_MAX 1000
+#define LEVELS_MAX 8192 /* an event has no room for more */
 
 struct create_args {
 	const char               *visibility, *alias_name, *name, *topic, *room_version, *preset;
@@ -70,14 +72,13 @@ static bool is_preset(const struct creation *c, const char *preset)
 	return !strcmp(c->preset, preset);
 }
 
-static void append_creator(struct creation *c, struct hearth_json *creators, const char *user_id)
+/* Each once; named: those who are in the list. */
+static void append_creator(struct creation *c, struct hearth_json *creators, struct hearth_map *named, const char *user_id)
 {
-	if (!strcmp(user_id, c->creator))
-		return;
-	for (size_t i = 0; i < hearth_json_size(creators); i++)
-		if (!strcmp(hearth_json_string(hearth_json_at(creators, i), NULL), user_id))
-			return;
-	hearth_json_append(creators, hearth_json_string_new(c->arena, user_id));
+	struct hearth_map_entry *entry = hearth_map_at(named, user_id, "");
+
+	if (!entry->number++ && strcmp(user_id, c->creator))
+		hearth_json_append(creators, hearth_json_string_new(c->arena, user_id));
 }
 
 /* Version 12: in a trusted private chat the invited are creators, too. */
@@ -85,7 +86,9 @@ static int add_creators(struct creation *c, struct hearth_json *content, struct 
 {
 	const struct hearth_json *named = hearth_json_get(content, "additional_creators");
 	struct hearth_json *creators = hearth_json_array_new(c->arena);
+	struct hearth_map seen;
 
+	hearth_map_init(&seen, c->arena, 0);
 	if (!c->version->creator_power)
 		return 0;
 	if (named && hearth_json_type(named) != HEARTH_JSON_ARRAY)
@@ -96,10 +99,10 @@ static int add_creators(struct creation *c, struct hearth_json *content, struct 
 		if (!user_id || !hearth_id_is_user(user_id))
 			return hearth_refuse(err, 400, "M_INVALID_PARAM",
 					     "creation_content.additional_creators[%zu]: no user id", i);
-		append_creator(c, creators, user_id);
+		append_creator(c, creators, &seen, user_id);
 	}
 	for (size_t i = 0; is_preset(c, "trusted_private_chat") && i < c->args->invite.count; i++)
-		append_creator(c, creators, c->args->invite.items[i]);
+		append_creator(c, creators, &seen, c->args->invite.items[i]);
 	hearth_json_remove(content, "additional_creators");
 	if (hearth_json_size(creators))
 		hearth_json_set(content, "additional_creators", creators);
@@ -327,6 +330,8 @@ HEARTH_SUSPENDS static int check(struct creation *c, const struct hearth_request
 
 	if (hearth_json_size(c->args->invite_3pid))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "invite_3pid: this server has no identity server to ask");
+	if (hearth_json_size(c->args->power_override) > LEVELS_MAX)
+		return hearth_refuse(err, 413, "M_TOO_LARGE", "power_level_content_override: at most %d members", LEVELS_MAX);
 	if ((double)c->args->invite.count > c->r->invites_at_once)
 		return hearth_refuse(err, 400, "M_UNKNOWN", "invite: so many users cannot be invited at once");
 	rc = api_check_standing(req->user, err);

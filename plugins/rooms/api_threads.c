@@ -39,7 +39,7 @@ static const struct hearth_statement SELECT_THREADS = {
 	.name = "rooms.select_threads",
 	.sql = "SELECT e.number, t.latest FROM rooms r CROSS JOIN LATERAL (SELECT l.parent, max(l.stream_ordering) AS latest, "
 	       "bool_or(l.sender = $2) AS mine FROM event_relations l WHERE l.room = r.number AND l.rel_type = 'm.thread' "
-	       "AND l.sender <> ALL($3::text[]) AND l.stream_ordering <= $4 GROUP BY l.parent) t "
+	       "AND l.sender NOT IN (SELECT unnest($3::text[])) AND l.stream_ordering <= $4 GROUP BY l.parent) t "
 	       "JOIN events e ON e.event_id = t.parent AND e.room = r.number WHERE r.room_id = $1 AND t.latest < $5 "
 	       "AND ($6 <> 0 OR t.mine OR e.sender = $2) ORDER BY t.latest DESC LIMIT $7",
 	.params = THREADS_PARAMS, .row = THREADS_ROW, .row_size = sizeof(struct threads_row),

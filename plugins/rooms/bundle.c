@@ -42,7 +42,7 @@ static const struct hearth_field BUNDLE_ROW[] = { BUNDLE(kind), BUNDLE(event), B
 	"WHERE own.event = e.number AND own.rel_type IN ('m.replace', 'm.annotation'))) "
 #define CHILD(rel_type_)                                                                                             \
 	"l.parent = p.event_id AND l.rel_type = '" rel_type_ "' AND l.room = p.room AND l.stream_ordering <= p.upto " \
-	"AND l.sender <> ALL($3::text[]) "
+	"AND l.sender NOT IN (SELECT unnest($3::text[])) "
 #define LATEST_EDIT                                                                                                  \
 	"SELECT 1::bigint, x.event, 0::bigint, 0::bigint, p.event_id, '{}'::text[] FROM p CROSS JOIN LATERAL ("      \
 	"SELECT l.event FROM event_relations l JOIN events e ON e.number = l.event WHERE " CHILD("m.replace")        \

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <hearth/map.h>
+
 struct left_params {
 	const char *user_id;
 	struct hearth_texts room_ids;
@@ -139,14 +141,6 @@ static bool shared(const struct hearth_rows *rows, const struct hearth_stored_ev
 	return false;
 }
 
-static bool ignored(const struct hearth_texts *users, const struct hearth_stored_event *event)
-{
-	for (size_t i = 0; !event->state_key && i < users->count; i++)
-		if (strcmp(users->items[i], event->sender) == 0)
-			return true;
-	return false;
-}
-
 int rooms_filter_history(struct rooms *r, struct hearth_task *task, const char *user_id,
 			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err)
 {
@@ -182,15 +176,19 @@ int rooms_filter_visible(struct rooms *r, struct hearth_task *task, const char *
 			 struct hearth_stored_event *events, size_t *count, struct hearth_error *err)
 {
 	struct hearth_texts ignoring = { 0 };
+	struct hearth_map ignored;
 	size_t kept = 0;
 	int rc = rooms_filter_history(r, task, user_id, events, count, err);
 
 	if (rc >= 0 && *count && r->accounts)
 		rc = r->accounts->ignored_by(r->accounts, task, user_id, &ignoring, err);
-	if (rc < 0)
+	if (rc < 0 || !ignoring.count)
 		return rc;
+	hearth_map_init(&ignored, r->tasks->arena(task), ignoring.count);
+	for (size_t i = 0; i < ignoring.count; i++)
+		hearth_map_at(&ignored, ignoring.items[i], "")->number = 1;
 	for (size_t i = 0; i < *count; i++)
-		if (!ignored(&ignoring, &events[i]))
+		if (events[i].state_key || !hearth_map_find(&ignored, events[i].sender, ""))
 			events[kept++] = events[i];
 	*count = kept;
 	return 0;

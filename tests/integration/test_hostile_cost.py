@@ -71,6 +71,27 @@ def test_many_events_at_once(s):
     soon(bob, "GET", "/sync")
 
 
+def test_long_lists(s):
+    """Lists in what a room is made of, and who is ignored: none is compared with itself or another, item by item."""
+    alice, bob, room = pair(s, "lists")
+    body = {"room_version": "12", "creation_content": {"additional_creators": [f"@{i:x}:b" for i in range(90000)]}}
+    soon(alice, "POST", "/createRoom", body, (400, 413))
+    soon(alice, "POST", "/createRoom", {"power_level_content_override": {f"{i:x}": 0 for i in range(0xffff, 0, -1)}},
+         (400, 413))
+    aliases = [f"#lists{i}:example.com" for i in range(2)]
+    for alias in aliases:
+        soon(alice, "PUT", f"/directory/room/{quote(alias)}", {"room_id": room})
+    canonical = f"/rooms/{quote(room)}/state/m.room.canonical_alias"
+    soon(alice, "PUT", canonical, {"alt_aliases": aliases[:1] * 2500 + aliases[1:]})
+    soon(alice, "PUT", canonical, {"alt_aliases": aliases[1:] * 40000}, (400, 413))
+    for i in range(300):
+        good(alice.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/l{i}", {"msgtype": "m.text", "body": "x"}))
+    soon(bob, "PUT", f"/user/{bob.id}/account_data/m.ignored_user_list",
+         {"ignored_users": {f"@lists_{i}:example.com": {} for i in range(30000)}})
+    for _ in range(3):
+        soon(bob, "GET", f"/rooms/{quote(room)}/messages", query={"dir": "b", "limit": 1000})
+
+
 def test_patterns(s):
     """Stars upon stars, in push rules, filters and searches."""
     alice, bob, room = pair(s, "stars")
