@@ -257,8 +257,19 @@ static int prepare(struct hearth_error *err)
 	return r;
 }
 
+/* A commit under way cannot be unwound, and its task would go on in what finish() frees: the end of the process has to do. */
+static void leave(void)
+{
+	log_warning("host", "%zu tasks did not end and are cut off", task_count());
+	remove_pid_file();
+	log_close();
+	_exit(exit_code);
+}
+
 static void finish(void)
 {
+	if (task_count())
+		leave();
 	http_stop();
 	plugin_stop_all();
 	stream_finish();
