@@ -6,6 +6,8 @@
 
 #include <hearth/matrix/id.h>
 
+#define AUTHORISER "join_authorised_via_users_server"
+
 struct member_args {
 	const char               *room_id, *user_id, *reason;
 	const struct hearth_json *third_party_signed;
@@ -86,7 +88,7 @@ HEARTH_SUSPENDS static int change(struct rooms *r, struct hearth_task *task, con
 		hearth_json_set(content, "third_party_invite", invite);
 	}
 	if (changing->authoriser)
-		hearth_json_set_string(content, "join_authorised_via_users_server", changing->authoriser);
+		hearth_json_set_string(content, AUTHORISER, changing->authoriser);
 	draft.content = content;
 	draft.unless_same = !strcmp(changing->membership, "join");
 	return rooms_send(r, task, &draft, &event_id, err);
@@ -139,6 +141,15 @@ HEARTH_SUSPENDS static int conclude_join(struct rooms *r, struct hearth_task *ta
 	return api_follow(r, task, user_id, room_id, err);
 }
 
+/* Who lets a user in is the server's to say: what the client says of it goes. */
+static struct hearth_json *without_authoriser(struct hearth_arena *arena, const struct hearth_json *content)
+{
+	struct hearth_json *bare = hearth_json_object_copy(arena, content);
+
+	hearth_json_remove(bare, AUTHORISER);
+	return bare;
+}
+
 int api_check_member(struct rooms *r, struct hearth_task *task, const struct hearth_requester *user,
 		     struct hearth_draft *draft, bool *ret_joins, struct hearth_error *err)
 {
@@ -148,6 +159,8 @@ int api_check_member(struct rooms *r, struct hearth_task *task, const struct hea
 	int rc;
 
 	*ret_joins = false;
+	if (hearth_json_get(draft->content, AUTHORISER))
+		draft->content = without_authoriser(r->tasks->arena(task), draft->content);
 	if ((user->flags & HEARTH_REQUESTER_GUEST) &&
 	    (strcmp(draft->state_key, user->user_id) || (!is(membership, "join") && !is(membership, "leave"))))
 		return hearth_refuse(err, 403, "M_GUEST_ACCESS_FORBIDDEN", "guests join and leave, and that is all");
@@ -165,7 +178,7 @@ int api_check_member(struct rooms *r, struct hearth_task *task, const struct hea
 	if (rc < 0 || !authoriser)
 		return rc;
 	content = hearth_json_object_copy(r->tasks->arena(task), draft->content);
-	hearth_json_set_string(content, "join_authorised_via_users_server", authoriser);
+	hearth_json_set_string(content, AUTHORISER, authoriser);
 	draft->content = content;
 	return 0;
 }
@@ -242,12 +255,18 @@ HEARTH_SUSPENDS static int post_invite(void *self, struct hearth_task *task, str
 HEARTH_SUSPENDS static int put_out(struct rooms *r, struct hearth_task *task, struct hearth_request *req,
 				   const struct member_args *args, bool unban, struct hearth_error *err)
 {
-	struct hearth_membership old = { .size = sizeof(old) };
-	int rc = rooms_membership(r, task, args->room_id, args->user_id, &old, err);
-	const char *now = old.membership ? old.membership : "leave";
+	struct hearth_membership old = { .size = sizeof(old) }, own = old;
+	const char *now;
+	int rc = rooms_membership(r, task, args->room_id, req->user->user_id, &own, err);
 
+	/* Whoever is outside does not learn who is in. */
+	if (rc >= 0 && !is(own.membership, "join"))
+		return hearth_refuse(err, 403, "M_FORBIDDEN", "You are not in this room");
+	if (rc >= 0)
+		rc = rooms_membership(r, task, args->room_id, args->user_id, &old, err);
 	if (rc < 0)
 		return rc;
+	now = old.membership ? old.membership : "leave";
 	if (unban ? strcmp(now, "ban") : !strcmp(now, "leave") || !strcmp(now, "ban"))
 		return hearth_refuse(err, 403, "M_FORBIDDEN", "%.80s is not %s", args->user_id,
 				unban ? "banned" : "in the room");

@@ -122,4 +122,31 @@ def test_bundled_after_leaving(s):
         equal(found["m.replace"]["event_id"], third[0])
 
 
+def test_restricted_rooms(s):
+    """Who lets somebody into a restricted room is the server's to say, not the joining user's."""
+    alice, bob = Person(s, "restricted_a"), Person(s, "restricted_b")
+    club = alice.create(preset="private_chat")
+    rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": club}]}
+    for version in ("8", "10", "11", "12"):
+        room = alice.create(preset="private_chat", room_version=version,
+                            initial_state=[{"type": "m.room.join_rules", "content": rule}])
+        content = {"membership": "join", "join_authorised_via_users_server": alice.id}
+        refused(bob.call("PUT", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}", content), 403, "M_FORBIDDEN")
+        refused(post(bob, room, "join", join_authorised_via_users_server=alice.id), 403, "M_FORBIDDEN")
+        good(post(alice, room, "invite", user_id=bob.id))
+        content["displayname"] = "Bob"
+        good(bob.call("PUT", f"/rooms/{quote(room)}/state/m.room.member/{quote(bob.id)}", content))
+        equal(good(get(alice, room, f"state/m.room.member/{quote(bob.id)}")), {"membership": "join", "displayname": "Bob"})
+
+
+def test_who_is_inside(s):
+    """Nobody outside a room can ask who is in it by trying to throw them out."""
+    alice, bob = Person(s, "inside_a"), Person(s, "inside_b")
+    room = alice.create(preset="private_chat")
+    for how in ("kick", "unban", "ban"):
+        answers = [post(bob, room, how, user_id=user) for user in (alice.id, "@nobody:example.com")]
+        refused(answers[0], 403, "M_FORBIDDEN")
+        equal(answers[0][1]["error"].replace(alice.id, ""), answers[1][1]["error"].replace("@nobody:example.com", ""))
+
+
 people.run(globals())
