@@ -48,14 +48,24 @@ HEARTH_SUSPENDS static void run_once(struct hearth_task *task, const struct runn
 			    err.code ? err.message : strerror(-r));
 }
 
-/* Until another process has it, or this one ends. */
+static void wake_job(void *argument)
+{
+	task_service()->wake_all(argument);
+}
+
+/* Until another process has it, or this one ends; lost wakes. */
 HEARTH_SUSPENDS static void run_while_held(struct hearth_task *task, const struct running_job *job,
-					   const struct hearth_lease *lease)
+					   struct hearth_lease *lease, struct hearth_signal *lost)
 {
 	int64_t wait_ms = random_part(job->job->every_ms < FIRST_MS ? job->job->every_ms : FIRST_MS);
-	struct hearth_error err = { 0 };
 
-	while (task_service()->sleep(task, wait_ms, &err) == 0) {
+	if (lease)
+		lease_service()->on_lost(lease, wake_job, lost);
+	while (!lease || lease_service()->held(lease)) {
+		struct hearth_error err = { 0 };
+
+		if (task_service()->wait(task, lost, wait_ms > 0 ? wait_ms : 1, &err) != -ETIMEDOUT)
+			return;
 		if (lease && !lease_service()->held(lease))
 			return;
 		run_once(task, job);
@@ -68,6 +78,7 @@ HEARTH_SUSPENDS static void run_while_held(struct hearth_task *task, const struc
 HEARTH_SUSPENDS static void run_job(struct hearth_task *task, void *argument)
 {
 	const struct running_job job = *(struct running_job *)argument;
+	struct hearth_signal *lost = task_service()->signal_new();
 	char name[JOB_NAME_BYTES];
 
 	free(argument);
@@ -83,10 +94,11 @@ HEARTH_SUSPENDS static void run_job(struct hearth_task *task, void *argument)
 		if (r < 0 && r != -ETIMEDOUT) /* the database is away, or the task is cancelled */
 			r = task_service()->sleep(task, AGAIN_MS, &err);
 		else if (r >= 0)
-			run_while_held(task, &job, lease);
+			run_while_held(task, &job, lease, lost);
 		lease_service()->release(&lease);
 		hearth_arena_clear(task_arena(task));
 	}
+	task_service()->signal_free(lost);
 }
 
 static int start_job(struct plugin *plugin, const struct hearth_job *job, struct hearth_error *err)

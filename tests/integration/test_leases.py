@@ -85,6 +85,20 @@ def test_a_lost_lease_stops_a_transaction(s):
     good(s.client("PUT", path + "2", {"body": "after"}, token))
 
 
+def test_a_lost_job_leaves_its_process_ready(s):
+    """It waits for its duty again, at once and not when it would have run next, which may be tomorrow."""
+    of_jobs = "FROM hearth_leases WHERE name LIKE 'job.%'"
+    tokens = int(s.sql(f"SELECT sum(token) {of_jobs}"))
+    s.sql("UPDATE hearth_leases SET token = token + 1 WHERE name LIKE 'job.%'")
+    until(lambda: "lost 'job." in s.log_text(), 5)
+    time.sleep(0.5)
+    equal(s.request("GET", "/ready")[0], 200)
+    jobs = int(s.sql(f"SELECT count(*) {of_jobs}"))
+    assert jobs > 1, jobs
+    until(lambda: int(s.sql(f"SELECT sum(token) {of_jobs}")) == tokens + 2 * jobs, 10)
+    equal(s.request("GET", "/ready")[0], 200)
+
+
 def test_who_slept_cannot_write(s):
     """A stopped process loses its leases; what it then writes fails, and it ends."""
     _, token, _ = s.register("sleeper")
