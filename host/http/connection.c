@@ -516,6 +516,8 @@ void connections_sweep(int64_t now_ms)
 	}
 	if (all.count < connections_max())
 		listeners_resume();
+	if (http_draining())
+		connections_drain(); /* those that have read their response by now */
 }
 
 void connections_drain(void)

@@ -108,12 +108,29 @@ static void who_does_not_read_is_cut_off(void **state)
 	(void)close(end);
 }
 
+/* As the last test: nothing starts anew after it. */
+static void a_drain_waits_for_readers_alone(void **state)
+{
+	int64_t now_ms = loop_monotonic_ms();
+	int end = open_with_response(true);
+
+	(void)state;
+	http_drain();
+	connections_sweep(now_ms);
+	assert_int_equal(all.count, 1);
+	assert_int_equal(take(end, RESPONSE_BYTES), RESPONSE_BYTES);
+	connections_sweep(now_ms);
+	assert_int_equal(all.count, 0);
+	(void)close(end);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slow_reader_gets_all),
 		cmocka_unit_test(a_last_response_is_read_slowly_too),
 		cmocka_unit_test(who_does_not_read_is_cut_off),
+		cmocka_unit_test(a_drain_waits_for_readers_alone),
 	};
 
 	if (loop_init(NULL) < 0)
