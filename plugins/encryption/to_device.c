@@ -11,6 +11,7 @@
 
 #define DELIVERED_AT_ONCE 100
 #define RECIPIENTS_MAX 10000
+#define BYTES_MAX (16 * 1024 * 1024) /* of a request whose "*" stand for many devices */
 #define TXN_LIFE_MS (24 * 60 * 60 * 1000)
 
 struct send_args {
@@ -124,7 +125,7 @@ HEARTH_SUSPENDS static int gather(struct encryption *encryption, struct hearth_t
 {
 	struct hearth_arena *arena = encryption->tasks->arena(task);
 	const struct hearth_device_info *devices;
-	size_t device_count, most;
+	size_t device_count, most, bytes = 0;
 	int r;
 
 	r = expand_all(encryption, task, args->messages, &devices, &device_count, err);
@@ -151,6 +152,10 @@ HEARTH_SUSPENDS static int gather(struct encryption *encryption, struct hearth_t
 				out->user_ids[out->count] = user_id;
 				out->device_ids[out->count] = all ? devices[k].device_id : hearth_json_key_at(of_user, j);
 				out->messages[out->count++] = text;
+				bytes += strlen(text);
+				if (bytes > BYTES_MAX)
+					return hearth_refuse(err, 413, "M_TOO_LARGE",
+							     "messages: more than %d bytes for all devices", BYTES_MAX);
 			}
 		}
 	}

@@ -75,16 +75,21 @@ static const struct hearth_statement SELECT_MEMBERS = {
 struct sharing_params {
 	const char *user_id;
 	struct hearth_texts candidates;
-	int64_t anyone;
 };
-static const struct hearth_field SHARING_PARAMS[] = {
-	HEARTH_COLUMNS(struct sharing_params, user_id, candidates, anyone)
+static const struct hearth_field SHARING_PARAMS[] = { HEARTH_COLUMNS(struct sharing_params, user_id, candidates) };
+static const struct hearth_field ANYONE_PARAMS[] = { HEARTH_COLUMNS(struct sharing_params, user_id) };
+static const struct hearth_statement SELECT_SHARING_ANYONE = {
+	.name = "rooms.select_sharing_anyone",
+	.sql = "SELECT DISTINCT o.user_id FROM memberships m JOIN memberships o ON o.room = m.room "
+	       "WHERE m.user_id = $1 AND m.membership = 'join' AND o.membership = 'join'",
+	.params = ANYONE_PARAMS, .row = USER_ROW, .row_size = sizeof(struct user_row),
 };
+/* Each candidate is looked up by itself: neither the members of large rooms nor the candidates are gone through for each. */
 static const struct hearth_statement SELECT_SHARING = {
 	.name = "rooms.select_sharing_users",
-	.sql = "SELECT DISTINCT o.user_id FROM memberships m JOIN memberships o ON o.room = m.room "
-	       "WHERE m.user_id = $1 AND m.membership = 'join' AND o.membership = 'join' "
-	       "AND ($3 <> 0 OR o.user_id = ANY($2::text[]))",
+	.sql = "SELECT c.user_id FROM unnest($2::text[]) c(user_id) CROSS JOIN LATERAL (SELECT FROM memberships o "
+	       "JOIN memberships m ON m.room = o.room AND m.user_id = $1 AND m.membership = 'join' "
+	       "WHERE o.user_id = c.user_id AND o.membership = 'join' LIMIT 1) shared",
 	.params = SHARING_PARAMS, .row = USER_ROW, .row_size = sizeof(struct user_row),
 };
 
@@ -205,8 +210,8 @@ int rooms_sharing_users(struct rooms *r, struct hearth_task *task, const char *u
 			size_t count, struct hearth_texts *ret_user_ids, struct hearth_error *err)
 {
 	struct hearth_rows rows;
-	int rc = r->db->read(task, &SELECT_SHARING,
-			     &(struct sharing_params){ user_id, { candidates, count }, count == 0 }, &rows, err);
+	int rc = r->db->read(task, count ? &SELECT_SHARING : &SELECT_SHARING_ANYONE,
+			     &(struct sharing_params){ user_id, { candidates, count } }, &rows, err);
 
 	if (rc < 0)
 		return rc;

@@ -189,6 +189,7 @@ int rooms_rooms_load(struct rooms *r, struct hearth_task *task, const char *cons
 	const char **missing = hearth_arena_array_of(arena, const char *, count);
 	struct rooms_room **found = hearth_arena_array_of(arena, struct rooms_room *, count);
 	size_t missing_count = 0, found_count = 0;
+	struct hearth_map by_id;
 	int rc;
 
 	for (size_t i = 0; i < count; i++) {
@@ -202,10 +203,12 @@ int rooms_rooms_load(struct rooms *r, struct hearth_task *task, const char *cons
 	rc = read_rooms(r, task, &(struct ids_params){ { missing, missing_count } }, found, &found_count, err);
 	if (rc < 0)
 		return rc;
+	hearth_map_init(&by_id, arena, found_count);
+	for (size_t i = 0; i < found_count; i++)
+		hearth_map_at(&by_id, found[i]->room_id, "")->value = found[i];
 	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < found_count && !ret_rooms[i]; j++)
-			if (strcmp(found[j]->room_id, room_ids[i]) == 0)
-				ret_rooms[i] = found[j];
+		if (!ret_rooms[i])
+			ret_rooms[i] = hearth_map_get(&by_id, room_ids[i], "");
 	return 0;
 }
 

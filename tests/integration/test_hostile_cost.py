@@ -40,6 +40,17 @@ def test_many_users_and_devices(s):
     soon(alice, "GET", "/sync")
 
 
+def test_one_message_for_many_devices(s):
+    """A large message to all devices of a user is kept for each of them: there is an end to that."""
+    alice, bob, _ = pair(s, "star")
+    for _ in range(20):
+        good(s.client("POST", "/login", {"type": "m.login.password", "password": "secret password",
+                                         "identifier": {"type": "m.id.user", "user": bob.id}}))
+    soon(alice, "PUT", "/sendToDevice/m.x/1", {"messages": {bob.id: {"*": {"x": "y" * 1000000}}}}, (413,))
+    soon(alice, "PUT", "/sendToDevice/m.x/2", {"messages": {bob.id: {"*": {"x": "y" * 100000}}}})
+    equal(len(soon(bob, "GET", "/sync")["to_device"]["events"]), 1)
+
+
 def test_many_keys(s):
     alice, _, _ = pair(s, "keys")
     keys = {f"D{i}": {"signatures": {alice.id: {"ed25519:x": "y"}}} for i in range(10000)}
@@ -118,4 +129,4 @@ def test_nobody_held_the_loop(s):
     assert not held, "".join(held)
 
 
-run(globals(), rc_registration=FREE)
+run(globals(), rc_registration=FREE, rc_login={"address": FREE, "account": FREE})
