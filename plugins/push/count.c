@@ -60,6 +60,8 @@ static const struct hearth_statement INSERT_ACTIONS = {
 	.params = ACTIONS,
 };
 
+#define MISSING_AT_ONCE 500
+
 /* The rows that a group of events makes. */
 struct counting {
 	struct push         *push;
@@ -132,30 +134,6 @@ HEARTH_SUSPENDS static int room_of(struct counting *counting, const char *room_i
 	return 0;
 }
 
-/* Compiles the rules of those members whose rules are not at hand; one query for all of them. */
-HEARTH_SUSPENDS static int load_rules(struct counting *counting, const struct push_member *members, size_t count,
-				      struct hearth_error *err)
-{
-	struct push *push = counting->push;
-	const char **missing = hearth_arena_array_of(counting->arena, const char *, count);
-	struct hearth_rows rows;
-	uint64_t changes;
-	size_t n = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (!push_cache_rules(push->cache, members[i].user_id))
-			missing[n++] = members[i].user_id;
-	do {
-		changes = push_cache_changes(push->cache);
-		if (n)
-			r = ruleset_select(push, counting->task, counting->tx, missing, n, &rows, err);
-	} while (r >= 0 && changes != push_cache_changes(push->cache));
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = push_cache_put_rules(push->cache, missing[i], ruleset_build(counting->arena, missing[i], &rows), err);
-	return r;
-}
-
 static const char *thread_of(const struct hearth_event *event)
 {
 	const struct hearth_json *relation = hearth_json_get_object(event->content, "m.relates_to");
@@ -205,40 +183,96 @@ HEARTH_SUSPENDS static int find_power(struct counting *counting, const struct he
 	return 0;
 }
 
+/* One event, and the members whose unread counts it may change. */
+struct audience {
+	const struct hearth_persisting_event *persisting;
+	const struct hearth_push_event       *subject;
+	struct push_member                   *members; /* user_id NULL: done */
+	size_t                                count;
+};
+
+/* Whether the member's rules are at hand. Done at once where they are: the cache may let go of them for the next member's. */
+static bool evaluate(struct counting *counting, const struct audience *audience, struct push_member *member)
+{
+	const struct hearth_push_rules *rules = push_cache_rules(counting->push->cache, member->user_id);
+	const struct hearth_event *event = audience->persisting->event;
+	struct hearth_push_outcome outcome = { 0 };
+
+	if (!rules)
+		return false;
+	hearth_push_evaluate(rules, audience->subject, member->display_name, &outcome);
+	if (outcome.notify)
+		add_action(counting, member->user_id, audience->persisting, thread_of(event), outcome.highlight);
+	member->user_id = NULL;
+	return true;
+}
+
+/* Compiles the rules of members whose rules are not at hand; one query for all of them. */
+HEARTH_SUSPENDS static int load_and_evaluate(struct counting *counting, const struct audience *audience,
+					     struct push_member *const *members, size_t count, struct hearth_error *err)
+{
+	struct push *push = counting->push;
+	uint64_t changes = push_cache_changes(push->cache);
+	const char **ids = hearth_arena_array_of(counting->arena, const char *, count);
+	struct hearth_rows rows;
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		ids[i] = members[i]->user_id;
+	r = ruleset_select(push, counting->task, counting->tx, ids, count, &rows, err);
+	/* Rules that changed meanwhile are asked for again, by the next round. */
+	if (r < 0 || changes != push_cache_changes(push->cache))
+		return r;
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		r = push_cache_put_rules(push->cache, ids[i], ruleset_build(counting->arena, ids[i], &rows), err);
+		if (r >= 0)
+			(void)evaluate(counting, audience, members[i]);
+	}
+	return r;
+}
+
+HEARTH_SUSPENDS static int evaluate_all(struct counting *counting, const struct audience *audience, struct hearth_error *err)
+{
+	struct push_member **missing = hearth_arena_array_of(counting->arena, struct push_member *, MISSING_AT_ONCE);
+	size_t n;
+	int r = 0;
+
+	do {
+		n = 0;
+		for (size_t i = 0; i < audience->count && n < MISSING_AT_ONCE; i++) {
+			struct push_member *member = &audience->members[i];
+
+			if (member->user_id && !evaluate(counting, audience, member))
+				missing[n++] = member;
+		}
+		if (n)
+			r = load_and_evaluate(counting, audience, missing, n, err);
+	} while (r >= 0 && n);
+	return r;
+}
+
 HEARTH_SUSPENDS static int count_event(struct counting *counting, const struct hearth_persisting_event *persisting,
 				       struct hearth_error *err)
 {
 	const struct hearth_event *event = persisting->event;
 	struct hearth_push_event subject = { .event = event->json };
+	struct audience audience = { .persisting = persisting, .subject = &subject };
 	const struct push_room *room;
-	struct push_member *members;
-	size_t local_count;
 	int r;
 
 	r = room_of(counting, event->room_id, &room, err);
 	if (r < 0)
 		return r;
 	subject.member_count = (int64_t)room->joined_count;
-	local_count = room->local_count;
 	/* The cache may let go of the room while rules are loaded. */
-	members = hearth_arena_array_of(counting->arena, struct push_member, local_count);
-	for (size_t i = 0; i < local_count; i++)
-		members[i] = (struct push_member){ hearth_arena_strdup(counting->arena, room->members[i].user_id),
-						   hearth_arena_strdup(counting->arena, room->members[i].display_name) };
-	r = load_rules(counting, members, local_count, err);
-	if (r >= 0)
-		r = find_power(counting, event, &subject, err);
-	for (size_t i = 0; r >= 0 && i < local_count; i++) {
-		const struct hearth_push_rules *rules = push_cache_rules(counting->push->cache, members[i].user_id);
-		struct hearth_push_outcome outcome = { 0 };
-
-		if (!rules || !strcmp(members[i].user_id, event->sender))
-			continue;
-		hearth_push_evaluate(rules, &subject, members[i].display_name, &outcome);
-		if (outcome.notify)
-			add_action(counting, members[i].user_id, persisting, thread_of(event), outcome.highlight);
-	}
-	return r;
+	audience.members = hearth_arena_array_of(counting->arena, struct push_member, room->local_count);
+	for (size_t i = 0; i < room->local_count; i++)
+		if (strcmp(room->members[i].user_id, event->sender))
+			audience.members[audience.count++] =
+				(struct push_member){ hearth_arena_strdup(counting->arena, room->members[i].user_id),
+						      hearth_arena_strdup(counting->arena, room->members[i].display_name) };
+	r = find_power(counting, event, &subject, err);
+	return r < 0 ? r : evaluate_all(counting, &audience, err);
 }
 
 static bool counts(const struct hearth_persisting_event *event)
