@@ -334,8 +334,11 @@ HEARTH_SUSPENDS static void renew(struct hearth_task *task)
 
 	if (!mine.names.count)
 		return;
-	/* The database is away: nobody can take a lease over meanwhile, and the next turn comes soon. */
-	if (db_service()->write(task, &RENEW, &mine, &rows, &err) < 0) {
+	/*
+	 * As a read: those have a connection kept for them, whatever writers wait for. Where the database is away, nobody can
+	 * take a lease over meanwhile, and the next turn comes soon.
+	 */
+	if (db_service()->read(task, &RENEW, &mine, &rows, &err) < 0) {
 		log_debug("lease", "not renewed: %s", err.message);
 		return;
 	}

@@ -23,6 +23,9 @@ static const struct hearth_statement OTHER_HOLDS = {
 	.params = ROW,
 };
 
+static const struct hearth_field MS[] = { HEARTH_COLUMNS(struct row, ms) };
+static const struct hearth_statement SLEEP = { .name = "test.sleep", .sql = "SELECT pg_sleep($1 / 1000.0)", .params = MS };
+
 struct asker {
 	const char *name;
 	int64_t timeout_ms;
@@ -110,6 +113,31 @@ static void the_error_names_what_is_missing(struct hearth_task *task, void *argu
 	CHECK(!lease_missing() && !lost);
 }
 
+static void write_slowly(struct hearth_task *task, void *argument)
+{
+	struct hearth_error err = { 0 };
+
+	(void)argument;
+	CHECK_CODE(db_service()->write(task, &SLEEP, &(struct row){ .ms = 5000 }, NULL, &err), 0);
+}
+
+/* All connections that write wait for longer than a lease lasts. */
+static void slow_writers_hold_up_no_renewal(struct hearth_task *task, void *argument)
+{
+	struct hearth_error err = { 0 };
+
+	(void)argument;
+	for (int i = 0; i < 8; i++) {
+		harness_spawn(write_slowly, NULL);
+		CHECK_CODE(task_service()->sleep(task, 60, &err), 0);
+	}
+	for (int i = 0; i < 45; i++) {
+		CHECK_CODE(task_service()->sleep(task, 100, &err), 0);
+		CHECK(!lease_missing());
+	}
+	harness_join(task);
+}
+
 static void stops(struct hearth_task *task, void *argument)
 {
 	struct hearth_error err = { 0 };
@@ -132,6 +160,7 @@ TEST(starts)
 TEST(tasks_wait_for_one_lease)
 TEST(who_waited_in_vain_hears_of_the_holder)
 TEST(the_error_names_what_is_missing)
+TEST(slow_writers_hold_up_no_renewal)
 TEST(stops)
 
 static int up(void **state)
@@ -156,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_tasks_wait_for_one_lease),
 		cmocka_unit_test(test_who_waited_in_vain_hears_of_the_holder),
 		cmocka_unit_test(test_the_error_names_what_is_missing),
+		cmocka_unit_test(test_slow_writers_hold_up_no_renewal),
 		cmocka_unit_test(test_stops),
 	};
 
