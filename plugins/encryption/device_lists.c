@@ -5,6 +5,8 @@
  */
 #include "encryption.h"
 
+#include <hearth/map.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,9 +201,10 @@ HEARTH_SUSPENDS static int add_moved(struct encryption *encryption, struct heart
 	return 0;
 }
 
-/* Everyone in rooms that the user has come into or gone out of. Such rooms are few in one sync. */
+/* Everyone in the rooms, save whom changed holds for the room. Such rooms are few in one sync. */
 HEARTH_SUSPENDS static int add_members(struct encryption *encryption, struct hearth_task *task, const char *const *room_ids,
-				       size_t count, struct candidates *candidates, struct hearth_error *err)
+				       size_t count, const struct hearth_map *changed, struct candidates *candidates,
+				       struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = encryption->rooms;
 
@@ -212,9 +215,44 @@ HEARTH_SUSPENDS static int add_members(struct encryption *encryption, struct hea
 		if (r < 0)
 			return r;
 		for (size_t j = 0; j < members.count; j++)
-			add_candidate(candidates, members.items[j]);
+			if (!hearth_map_find(changed, room_ids[i], members.items[j]))
+				add_candidate(candidates, members.items[j]);
 	}
 	return 0;
+}
+
+/*
+ * Those whom the user left behind. Of what happened in the room afterwards they learn nothing: whose membership has changed
+ * since is passed over.
+ */
+HEARTH_SUSPENDS static int add_left_behind(struct encryption *encryption, struct hearth_task *task,
+					   const struct hearth_sync_query *query, struct candidates *candidates,
+					   struct hearth_error *err)
+{
+	const struct hearth_rooms *rooms = encryption->rooms;
+	struct hearth_arena *arena = candidates->arena;
+	int64_t *ends = hearth_arena_array_of(arena, int64_t, query->left_count);
+	struct hearth_delta_range *ranges = hearth_arena_array_of(arena, struct hearth_delta_range, query->left_count);
+	const struct hearth_state_delta *deltas;
+	struct hearth_map changed;
+	size_t count;
+	int r;
+
+	if (!query->left_count)
+		return 0;
+	r = rooms->left_at(rooms, task, query->user_id, query->left_rooms, query->left_count,
+			   query->position_of(query, "events", 1), ends, err);
+	for (size_t i = 0; r >= 0 && i < query->left_count; i++)
+		ranges[i] = (struct hearth_delta_range){ query->left_rooms[i], ends[i], INT64_MAX };
+	if (r >= 0)
+		r = rooms->state_deltas(rooms, task, ranges, query->left_count, &deltas, &count, err);
+	if (r < 0)
+		return r;
+	hearth_map_init(&changed, arena, count);
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(deltas[i].type, "m.room.member"))
+			hearth_map_at(&changed, deltas[i].room_id, deltas[i].state_key)->number = 1;
+	return add_members(encryption, task, query->left_rooms, query->left_count, &changed, candidates, err);
 }
 
 static bool holds(const char *const *sorted, size_t count, const char *user_id)
@@ -265,20 +303,22 @@ HEARTH_SUSPENDS static int device_lists_sync(void *self, struct hearth_task *tas
 	struct encryption *encryption = self;
 	const struct hearth_rooms *rooms = encryption->rooms;
 	struct candidates news = { .arena = encryption->tasks->arena(task) }, moved = news, candidates = news;
+	struct hearth_map nobody;
 	struct hearth_texts sharing;
 	int r;
 
 	/* A client that starts afresh asks for the keys of whomever it meets. */
 	if (query->initial)
 		return 0;
+	hearth_map_init(&nobody, news.arena, 0);
 	r = add_moved(encryption, task, query, &moved, err);
 	if (r >= 0)
-		r = add_members(encryption, task, query->fresh_rooms, query->fresh_count, &moved, err);
+		r = add_members(encryption, task, query->fresh_rooms, query->fresh_count, &nobody, &moved, err);
 	add_all(&news, &moved);
 	if (r >= 0)
 		r = add_changed(encryption, task, query, &news, err);
 	if (r >= 0)
-		r = add_members(encryption, task, query->left_rooms, query->left_count, &moved, err);
+		r = add_left_behind(encryption, task, query, &moved, err);
 	if (r < 0 || !(news.count + moved.count))
 		return r;
 	add_all(&candidates, &news);

@@ -85,6 +85,19 @@ def test_after_leaving(s):
         equal([e["content"]["membership"] for e in told if e.get("state_key") == bob.id][-1:], ["ban"])
 
 
+def test_who_came_later(s):
+    """A token from before one's departure does not tell who has come into the room since, nor who was there before."""
+    alice, bob, room = pair(s, "later")
+    start = bob.sync()["next_batch"]
+    good(post(bob, room, "leave"))
+    carol = Person(s, "later_c")
+    carol.join(room)
+    good(carol.call("PUT", f"/profile/{carol.id}/displayname", {"displayname": "C"}))
+    now = bob.sync()["next_batch"]
+    equal(good(bob.call("GET", "/sync", **{"since": start}))["device_lists"]["left"], [alice.id])
+    equal(good(bob.call("GET", "/keys/changes", query={"from": start, "to": now}))["left"], [alice.id])
+
+
 def relations(events, event_id):
     return next(e for e in events if e["event_id"] == event_id)["unsigned"].get("m.relations", {})
 
