@@ -56,20 +56,26 @@ static const struct hearth_field MARKER_ARGS[] = {
 	HEARTH_FIELDS_END
 };
 
-/* The stream ordering of an event of the room. */
-HEARTH_SUSPENDS static int ordering_of(struct ephemeral *ephemeral, struct hearth_task *task, const char *room_id,
-				       const char *event_id, int64_t *ret_ordering, struct hearth_error *err)
+/* The stream ordering of an event of the room. A thread's root is one, too: receipts of what is none would be endless. */
+HEARTH_SUSPENDS static int ordering_of(struct ephemeral *ephemeral, struct hearth_task *task, const struct receipt *receipt,
+				       int64_t *ret_ordering, struct hearth_error *err)
 {
 	const struct hearth_rooms *rooms = ephemeral->rooms;
-	const struct hearth_stored_event *event;
+	const char *ids[2] = { receipt->event_id, receipt->thread_id };
+	size_t count = *receipt->thread_id && strcmp(receipt->thread_id, "main") ? 2 : 1;
+	const struct hearth_stored_event *events;
 	int r;
 
-	r = rooms->events(rooms, task, &event_id, 1, &event, err);
+	r = rooms->events(rooms, task, ids, count, &events, err);
 	if (r < 0)
 		return r;
-	if (!event->event_id || strcmp(event->room_id, room_id))
-		return hearth_refuse(err, 404, "M_NOT_FOUND", "room %.80s has no event %.80s", room_id, event_id);
-	*ret_ordering = event->stream_ordering;
+	if (!events[0].event_id || strcmp(events[0].room_id, receipt->room_id))
+		return hearth_refuse(err, 404, "M_NOT_FOUND", "room %.80s has no event %.80s", receipt->room_id,
+				     receipt->event_id);
+	if (count > 1 && (!events[1].event_id || strcmp(events[1].room_id, receipt->room_id)))
+		return hearth_refuse(err, 400, "M_INVALID_PARAM", "thread_id: room %.80s has no event %.80s", receipt->room_id,
+				     receipt->thread_id);
+	*ret_ordering = events[0].stream_ordering;
 	return 0;
 }
 
@@ -117,7 +123,7 @@ HEARTH_SUSPENDS static int store_receipt(struct ephemeral *ephemeral, struct hea
 	};
 	int r;
 
-	r = ordering_of(ephemeral, task, room_id, event_id, &store.receipt.event_ordering, err);
+	r = ordering_of(ephemeral, task, &store.receipt, &store.receipt.event_ordering, err);
 	if (r < 0)
 		return r;
 	return ephemeral->db->transact(task, HEARTH_TX_WRITE, store_in_tx, &store, err);

@@ -183,4 +183,16 @@ def test_what_may_relate(s):
     refused(send(alice, other, "elsewhere", **{"m.relates_to": {"rel_type": "m.reference", "event_id": root}}), 400, "M_UNKNOWN")
 
 
+def test_receipts_of_no_thread(s):
+    """A receipt belongs to the main timeline or to a thread of its room; there are no others to fill the server with."""
+    alice, bob, room = pair(s, "receipts")
+    elsewhere = alice.say(alice.create(), "elsewhere", "e")
+    root = alice.say(room, "root", "r")
+    path = f"/rooms/{quote(room)}/receipt/m.read/{quote(root)}"
+    for thread in ("anything", "$nothing", elsewhere):
+        refused(bob.call("POST", path, {"thread_id": thread}), 400, "M_INVALID_PARAM")
+    for thread in ("main", root):
+        good(bob.call("POST", path, {"thread_id": thread}))
+
+
 people.run(globals())
