@@ -192,16 +192,21 @@ HEARTH_SUSPENDS static int may_delete(struct rooms *r, struct hearth_task *task,
 {
 	static const char *const types[] = { "m.room.power_levels", "m.room.create" };
 	static const char *const keys[] = { "", "" };
+	struct hearth_membership own = { .size = sizeof(own) };
 	const struct hearth_event *state[2];
 	int rc;
 
 	if (!strcmp(row->creator, req->user->user_id) || (req->user->flags & HEARTH_REQUESTER_ADMIN))
 		return 0;
-	rc = rooms_current_parsed(r, task, row->room_id, types, keys, 2, state, err);
+	rc = rooms_membership(r, task, row->room_id, req->user->user_id, &own, err);
+	if (rc >= 0)
+		rc = rooms_current_parsed(r, task, row->room_id, types, keys, 2, state, err);
 	if (rc < 0)
 		return rc;
-	if (state[1] && hearth_power_of_user(state[1]->version, state[0], state[1], req->user->user_id) >=
-				hearth_power_to_send(state[1]->version, state[0], "m.room.canonical_alias", 1))
+	/* Power by default is of no use to whoever is outside. */
+	if (own.membership && !strcmp(own.membership, "join") && state[1] &&
+	    hearth_power_of_user(state[1]->version, state[0], state[1], req->user->user_id) >=
+		    hearth_power_to_send(state[1]->version, state[0], "m.room.canonical_alias", 1))
 		return 0;
 	return hearth_refuse(err, 403, "M_FORBIDDEN", "the alias is not yours to take away");
 }

@@ -162,4 +162,17 @@ def test_who_is_inside(s):
         equal(answers[0][1]["error"].replace(alice.id, ""), answers[1][1]["error"].replace("@nobody:example.com", ""))
 
 
+def test_aliases_of_others(s):
+    """Power that everybody has lets nobody outside take a room's aliases away."""
+    alice, bob = Person(s, "named_a"), Person(s, "named_b")
+    room = alice.create(preset="private_chat", room_alias_name="named", power_level_content_override={"state_default": 0,
+                        "events": {}})
+    path = f"/directory/room/{quote('#named:example.com')}"
+    refused(bob.call("DELETE", path), 403, "M_FORBIDDEN")
+    good(post(alice, room, "invite", user_id=bob.id))
+    refused(bob.call("DELETE", path), 403, "M_FORBIDDEN")
+    bob.join(room)
+    good(bob.call("DELETE", path))
+
+
 people.run(globals())
