@@ -25,6 +25,14 @@ static const struct hearth_field MEMBER_ARGS[] = {
 	HEARTH_QUERY(struct state_args, at, "at"), HEARTH_FIELDS_END
 };
 
+#define AT_ONCE 256
+
+/* The state of a large room takes long to write: others have their turn meanwhile. */
+HEARTH_SUSPENDS static int give_way(struct rooms *r, struct hearth_task *task, size_t written, struct hearth_error *err)
+{
+	return written % AT_ONCE == AT_ONCE - 1 ? r->tasks->yield(task, err) : 0;
+}
+
 /* The state that the caller may read; type NULL: all of it. */
 HEARTH_SUSPENDS static int read_state(struct rooms *r, struct hearth_task *task, const struct hearth_request *req,
 				      const char *room_id, const char *type, const char *state_key, int64_t not_after,
@@ -52,10 +60,12 @@ HEARTH_SUSPENDS static int get_state(void *self, struct hearth_task *task, struc
 	if (rc < 0)
 		return rc;
 	hearth_write_array(req->out, NULL);
-	for (size_t i = 0; i < state.count; i++)
+	for (size_t i = 0; rc >= 0 && i < state.count; i++) {
 		rooms_write_event(self, req->out, NULL, &state.events[i], &form);
+		rc = give_way(self, task, i, err);
+	}
 	hearth_write_end(req->out);
-	return 0;
+	return rc;
 }
 
 static int read_content(struct hearth_arena *arena, const struct hearth_stored_event *event,
@@ -135,7 +145,9 @@ HEARTH_SUSPENDS static int get_members(void *self, struct hearth_task *task, str
 	for (size_t i = 0; i < state.count; i++) {
 		const struct hearth_json *content;
 
-		rc = read_content(req->arena, &state.events[i], &content, err);
+		rc = give_way(self, task, i, err);
+		if (rc >= 0)
+			rc = read_content(req->arena, &state.events[i], &content, err);
 		if (rc < 0)
 			return rc;
 		if (is_asked_for(args, hearth_json_get_string(content, "membership")))
@@ -174,7 +186,9 @@ HEARTH_SUSPENDS static int get_joined_members(void *self, struct hearth_task *ta
 		const struct hearth_json *content;
 		const char *membership;
 
-		rc = read_content(req->arena, &state.events[i], &content, err);
+		rc = give_way(self, task, i, err);
+		if (rc >= 0)
+			rc = read_content(req->arena, &state.events[i], &content, err);
 		if (rc < 0)
 			return rc;
 		membership = hearth_json_get_string(content, "membership");
