@@ -292,11 +292,21 @@ static void soften(const struct exchange *exchange, int r, struct hearth_error *
 	}
 }
 
+/* A status that is none would reach the client, and the counters of classes. */
+static void settle_status(struct hearth_request *req)
+{
+	if (req->status >= 200 && req->status <= 599)
+		return;
+	log_error("http", "%s %s: its handler answered with status %u", req->method, req->path, req->status);
+	req->status = 500;
+}
+
 static void finish(struct exchange *exchange, bool keep_alive)
 {
 	struct connection *connection = exchange->connection;
 	struct evbuffer *response;
 
+	settle_status(&exchange->req);
 	exchange->connection = NULL;
 	if (connection) {
 		response = evbuffer_new();

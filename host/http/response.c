@@ -228,8 +228,6 @@ void response_write(struct exchange *exchange, struct evbuffer *out, bool keep_a
 {
 	uint32_t status = exchange->req.status;
 
-	if (status < 200 || status > 599)
-		exchange->req.status = 500;
 	if (!exchange->preflight)
 		settle_body(exchange);
 	write_headers(exchange, out, keep_alive);

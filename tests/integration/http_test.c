@@ -87,6 +87,14 @@ HEARTH_SUSPENDS static int large(void *self, struct hearth_task *task, struct he
 	return 0;
 }
 
+HEARTH_SUSPENDS static int astray(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
+				  struct hearth_error *err)
+{
+	(void)self, (void)task, (void)fields, (void)err;
+	req->status = 4200;
+	return 0;
+}
+
 HEARTH_SUSPENDS static int poll_long(void *self, struct hearth_task *task, struct hearth_request *req, const void *fields,
 				     struct hearth_error *err)
 {
@@ -131,6 +139,7 @@ static const struct hearth_endpoint ENDPOINTS[] = {
 	{ .method = "GET", .path = CLIENT "admin", .access = HEARTH_ACCESS_ADMIN, .handler = upload },
 	{ .method = "GET", .path = CLIENT "limited", .limit = "rc_registration", .handler = upload },
 	{ .method = "GET", .path = CLIENT "large", .handler = large },
+	{ .method = "GET", .path = CLIENT "astray", .handler = astray },
 	{ .method = "GET", .path = CLIENT "slow", .deadline_ms = 200, .handler = poll_long },
 	{ .method = "GET", .path = CLIENT "poll", .flags = HEARTH_ENDPOINT_LONG_POLL, .handler = poll_long },
 	{ .method = "POST", .path = CLIENT "write", .flags = HEARTH_ENDPOINT_OPTIONAL_BODY, .handler = write_slowly },
@@ -360,6 +369,7 @@ static void fields_and_paths(void **state)
 static void unknown_paths_and_methods(void **state)
 {
 	(void)state;
+	expect("GET " CLIENT "astray HTTP/1.1\r\n" HOST "\r\n", 500, "");
 	expect("GET /_matrix/client/v3/nothing HTTP/1.1\r\n" HOST "\r\n", 404, "M_UNRECOGNIZED");
 	expect("GET /_matrix/federation/v1/version HTTP/1.1\r\n" HOST "\r\n", 404, "M_UNRECOGNIZED");
 	expect("DELETE " CLIENT "large HTTP/1.1\r\n" HOST "\r\n", 405, "Allow: GET");
