@@ -3,9 +3,9 @@
 """The accounts and admin plugins over HTTP."""
 import sys
 import time
-import traceback
 
 import hearth
+from people import equal, good, refused, run_on
 
 PASSWORD = "secret password"
 SETTINGS = dict(
@@ -16,20 +16,6 @@ SETTINGS = dict(
     rc_login={k: {"per_second": 1000, "burst_count": 1000} for k in ("address", "account", "failed_attempts")},
     rc_registration={"per_second": 1000, "burst_count": 1000},
 )
-
-
-def equal(found, expected):
-    assert found == expected, f"found {found!r}, expected {expected!r}"
-
-
-def refused(answer, status, errcode):
-    equal((answer[0], (answer[1] or {}).get("errcode")), (status, errcode))
-    return answer[1]
-
-
-def good(answer):
-    equal((answer[0], answer[1] if answer[0] != 200 else None), (200, None))
-    return answer[1]
 
 
 def login(s, name, **more):
@@ -361,21 +347,9 @@ def test_closed_doors():
 
 
 def main():
-    failed = 0
     alone = (test_closed_doors, test_registration_tokens)
     with hearth.server(**SETTINGS) as s:
-        for name, test in list(globals().items()):
-            if not name.startswith("test_") or test in alone:
-                continue
-            try:
-                test(s)
-                print("ok   ", name)
-            except Exception:
-                failed += 1
-                print("FAIL ", name)
-                traceback.print_exc()
-        if failed:
-            print(s.log_text())
+        failed = run_on(s, globals(), left_out=alone)
     for test in alone:
         test()
         print("ok   ", test.__name__)
